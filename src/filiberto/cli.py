@@ -1,0 +1,338 @@
+"""The command line: which command, which settings, and how an error reads.
+
+    argv -> command -> defaults < recipe < flags -> stage.run(recipe, run)
+
+Nothing heavy is imported before the command is known.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+import tomllib
+from collections.abc import Sequence
+from importlib import import_module, resources
+from pathlib import Path
+from typing import Annotated, Any
+
+from filiberto import __version__
+from filiberto.config import (
+    SECTIONS,
+    Recipe,
+    check_recipe,
+    load_recipe,
+    recipe_to_dict,
+    setting_docs,
+)
+from filiberto.errors import OtherRunError, UsageError, UserError
+
+DEMO_RUN = Path("runs/demo")
+RECIPE_FILE = "recipe.toml"
+
+# The flags each command takes, beside those of its own section (`run` takes all sections).
+COMMANDS: dict[str, tuple[str, ...]] = {
+    "run": ("text", "language", "time", "size", "seed", "checkpoint_every"),
+    "corpus": ("text", "seed"),
+    "tokenizer": ("language", "seed"),
+    "tokens": (),
+    "train": ("time", "size", "language", "seed", "checkpoint_every"),
+    "evaluate": ("language",),
+}
+
+HELP = f"""\
+filiberto {__version__}: a BERT for your language, from your text, on your hardware
+
+  filiberto run                     the demonstration: generated Italian, a few minutes
+  filiberto run RUN --text FILES    the whole road, from your text to a model and its report
+
+one stage of a run:
+  filiberto corpus RUN --text FILES   read and clean text, drop duplicates, set validation apart
+  filiberto tokenizer RUN             learn a vocabulary
+  filiberto tokens RUN                turn the text into shards of token ids
+  filiberto train RUN                 train, or go on where a stopped training was
+  filiberto evaluate RUN              bits per byte, accuracy and prompts
+
+a finished run:
+  filiberto fill RUN "ciao <mask> va?"   fill holes: <mask> is one token, ___ one word
+  filiberto look RUN [STAGE]             what lies at each stop of the road
+
+  filiberto recipes                 the shipped recipes
+  filiberto COMMAND --help          the settings of a command (run --help-all: of all stages)
+
+RUN is a folder such as runs/it. Ctrl-C is always safe: run the same command again to go on."""
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    sys.exit(run_command(list(sys.argv[1:] if argv is None else argv)))
+
+
+def run_command(argv: list[str]) -> int:
+    """Run one command.
+
+    Returns:
+        The exit code: 0, or that of the error.
+    """
+    # Telemetry is switched off before any dependency is imported.
+    os.environ["DO_NOT_TRACK"] = "1"
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    debug = "--debug" in argv
+    argv = [argument for argument in argv if argument != "--debug"]
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        print(HELP)
+        return 0
+    if argv[0] == "--version":
+        print(__version__)
+        return 0
+    command, arguments = argv[0], argv[1:]
+    try:
+        _dispatch(command, arguments)
+    except UserError as error:
+        if debug:
+            raise
+        print(f"filiberto {command}: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        if debug:
+            raise
+        print(f"\nfiliberto {command}: stopped; finished stages are kept", file=sys.stderr)
+        return 75
+    except BrokenPipeError:
+        # The reader of our output is gone (`| head`); there is nobody left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return 0
+
+
+def _dispatch(command: str, arguments: list[str]) -> None:
+    if command in COMMANDS:
+        _run_stage(command, arguments)
+    elif command == "fill":
+        _fill(arguments)
+    elif command == "look":
+        _look(arguments)
+    elif command == "recipes":
+        _recipes()
+    else:
+        import difflib
+
+        nearest = difflib.get_close_matches(command, [*COMMANDS, "fill", "look", "recipes"], n=1)
+        hint = f"did you mean `{nearest[0]}`?" if nearest else "filiberto --help shows them all"
+        raise UsageError("there is no such command", hint=hint)
+
+
+def _run_stage(command: str, arguments: list[str]) -> None:
+    from filiberto.runfolder import lock
+
+    everything = "--help-all" in arguments
+    arguments = ["--help" if a == "--help-all" else a for a in arguments]
+    helping = "--help" in arguments or "-h" in arguments
+    base, run = _base_recipe(command, arguments)
+    sections = SECTIONS if command == "run" and (everything or not helping) else (command,)
+    parsed = _parse(command, arguments, base=base, sections=sections)
+    names = [f.name for f in dataclasses.fields(base) if hasattr(parsed, f.name)]
+    recipe = dataclasses.replace(base, **{name: getattr(parsed, name) for name in names})
+    if problems := check_recipe(recipe):
+        raise UsageError("\n".join(problems))
+    run = parsed.run or run
+    if run is None:
+        raise UsageError("no run folder is named", hint=f"filiberto {command} runs/it ...")
+    if recipe.text and not recipe.text[0].startswith("builtin:") and parsed.run is None:
+        raise UsageError("--text needs a run folder", hint="filiberto run runs/it --text ...")
+    with lock.own(run):
+        before = _write_recipe(run, recipe)
+        try:
+            stage = import_module("filiberto.road" if command == "run" else f"filiberto.{command}")
+            stage.run(recipe, run, force=parsed.force)
+        except OtherRunError:
+            if before is not None:
+                (run / RECIPE_FILE).write_bytes(before)
+            raise
+
+
+def _base_recipe(command: str, arguments: list[str]) -> tuple[Recipe, Path | None]:
+    """The recipe that the flags override, and the run folder where none is named.
+
+    The folder's own recipe counts before a named one only where no other is named.
+    """
+    named = _value_after("--recipe", arguments)
+    if named is not None:
+        return load_recipe(find_recipe(named)), None
+    run = next((a for a in arguments[:1] if not a.startswith("-")), None)
+    if run is not None:
+        own = Path(run) / RECIPE_FILE
+        return (load_recipe(own) if own.is_file() else Recipe()), None
+    if command == "run" and "--text" not in arguments:
+        return load_recipe(find_recipe("demo")), DEMO_RUN
+    return Recipe(), None
+
+
+def find_recipe(name: str) -> Path:
+    """The file of a recipe given by path or, for a shipped one, by name."""
+    shipped = Path(str(resources.files("filiberto.recipes") / f"{name}.toml"))
+    return shipped if "/" not in name and shipped.is_file() else Path(name)
+
+
+def _value_after(flag: str, arguments: list[str]) -> str | None:
+    for place, argument in enumerate(arguments):
+        if argument == flag and place + 1 < len(arguments):
+            return arguments[place + 1]
+        if argument.startswith(f"{flag}="):
+            return argument.removeprefix(f"{flag}=")
+    return None
+
+
+def _parse(
+    command: str, arguments: list[str], *, base: Recipe, sections: tuple[str, ...]
+) -> Any:
+    """Flags through tyro: RUN, the command's daily flags, and whole sections."""
+    import tyro
+
+    docs = setting_docs(Recipe)
+    types = {f.name: f.type for f in dataclasses.fields(Recipe)}
+    hints = _hints(Recipe)
+    fields: list[Any] = [
+        (
+            "run",
+            Annotated[
+                Path | None,
+                tyro.conf.Positional,
+                tyro.conf.arg(metavar="RUN", help="Folder of the run, such as runs/it."),
+            ],
+            dataclasses.field(default=None),
+        ),
+        (
+            "recipe",
+            Annotated[
+                str | None,
+                tyro.conf.arg(help="Recipe to start from: a TOML file or a shipped name."),
+            ],
+            dataclasses.field(default=None),
+        ),
+        (
+            "force",
+            Annotated[
+                bool,
+                tyro.conf.FlagCreatePairsOff,
+                tyro.conf.arg(help="Build again what is finished, throwing the old away."),
+            ],
+            dataclasses.field(default=False),
+        ),
+    ]
+    fields += [
+        (
+            name,
+            Annotated[hints[name], tyro.conf.arg(help=docs[name])],
+            dataclasses.field(default=getattr(base, name)),
+        )
+        for name in types
+        if name in COMMANDS[command]
+    ]
+    fields += [
+        (name, hints[name], dataclasses.field(default=getattr(base, name))) for name in sections
+        if name in types
+    ]
+    chosen = dataclasses.make_dataclass(command, fields, frozen=True, kw_only=True)
+    return tyro.cli(
+        chosen,
+        args=arguments,
+        prog=f"filiberto {command}",
+        description=_description(command, shortened=command == "run" and len(sections) == 1),
+        config=(tyro.conf.FlagConversionOff,) if False else (),
+    )
+
+
+def _hints(section: type) -> dict[str, Any]:
+    from typing import get_type_hints
+
+    return get_type_hints(section)
+
+
+def _description(command: str, *, shortened: bool) -> str:
+    line = next(line for line in HELP.splitlines() if f"filiberto {command} RUN" in line)
+    text = line.split("   ")[-1].strip()
+    more = "Every setting of every stage: filiberto run --help-all." if shortened else ""
+    return f"{text[0].upper()}{text[1:]}. {more}".strip()
+
+
+def _write_recipe(run: Path, recipe: Recipe) -> bytes | None:
+    """Write the merged recipe into the run folder.
+
+    Returns:
+        What stood there before.
+    """
+    import tomli_w
+
+    from filiberto.runfolder import safeio
+
+    path = run / RECIPE_FILE
+    before = path.read_bytes() if path.is_file() else None
+    text = tomli_w.dumps(recipe_to_dict(recipe))
+    if before is None or tomllib.loads(before.decode()) != tomllib.loads(text):
+        safeio.write_bytes(path, text.encode())
+    return before
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FillArguments:
+    """Flags of `filiberto fill`."""
+
+    top_k: int = 5
+    """How many fillers to show for each hole."""
+    json: bool = False
+    """Print JSON with the keys of transformers' fill-mask pipeline."""
+
+
+def _fill(arguments: list[str]) -> None:
+    run, texts, flags = _places(arguments, "fill", FillArguments, usage='RUN ["ciao <mask> va?"]')
+    from filiberto.evaluate import session
+
+    session.fill(run, texts[0] if texts else None, top_k=flags.top_k, as_json=flags.json)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LookArguments:
+    """Flags of `filiberto look`."""
+
+    rows: int = 5
+    """How many documents of the corpus to show."""
+
+
+def _look(arguments: list[str]) -> None:
+    run, stages, flags = _places(arguments, "look", LookArguments, usage="RUN [STAGE]")
+    from filiberto import look
+
+    look.look(run, stages[0] if stages else None, rows=flags.rows)
+
+
+def _places(
+    arguments: list[str], command: str, flags: type, *, usage: str
+) -> tuple[Path, tuple[str, ...], Any]:
+    """RUN, the words after it, and the flags of a command that reads a finished run."""
+    import tyro
+
+    positional = Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar=usage)]
+    both = dataclasses.make_dataclass(
+        command, [("words", positional), ("flags", Annotated[flags, tyro.conf.arg(name="")])]
+    )
+    parsed = tyro.cli(
+        both,
+        args=arguments,
+        prog=f"filiberto {command}",
+        description=_description(command, shortened=False),
+    )
+    if not parsed.words or len(parsed.words) > 2:
+        raise UsageError("takes a run folder and at most one more word", hint=f"{command} {usage}")
+    run = Path(parsed.words[0])
+    if not run.is_dir():
+        raise UsageError(f"{run} is no folder", hint="make a run first: filiberto run")
+    return run, parsed.words[1:], parsed.flags
+
+
+def _recipes() -> None:
+    for entry in sorted(resources.files("filiberto.recipes").iterdir(), key=lambda e: e.name):
+        if entry.name.endswith(".toml") and not entry.name.startswith("prompts"):
+            first = entry.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
+            print(f"{entry.name.removesuffix('.toml'):<16}{first}")
+    print("\nuse one: filiberto run runs/it --recipe NAME --text FILES")

@@ -1,0 +1,335 @@
+"""Every setting of a run, as frozen dataclasses: one per stage, and the recipe that holds them.
+
+    defaults < recipe file (TOML) < flags   ->   Recipe   ->   recipe.toml in the run folder
+
+The attribute docstrings are the help text of the flags. Standard library only.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import difflib
+import inspect
+import itertools
+import re
+import tomllib
+import types
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from filiberto.errors import UsageError
+
+Size = Literal["tiny", "mini", "small", "medium", "base", "large"]
+
+Auto = Literal["auto"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorpusConfig:
+    """Settings of the stage `corpus`."""
+
+    documents: Literal["line", "paragraph", "file"] = "line"
+    """What one document is in a plain text file: a line, a paragraph (blank lines between) or
+    the whole file."""
+    text_field: str = "text"
+    """Name of the field or column that holds the text in .jsonl and .parquet files."""
+    validation_share: float = 0.01
+    """Share of the text's bytes kept apart for validation (0 to 0.5), before the two bounds."""
+    validation_min_bytes: int = 500_000
+    """Least validation text, in bytes (never more than a tenth of all)."""
+    validation_max_bytes: int = 4_000_000
+    """Most validation text, in bytes."""
+    max_bad_share: float = 0.01
+    """Stop if more than this share of the records is malformed (0 to 1): not UTF-8, not JSON."""
+    phrasebook_bytes: int = 10_000_000
+    """Bytes of Italian that `--text builtin:phrasebook`, the demonstration, generates."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenizerConfig:
+    """Settings of the stage `tokenizer`."""
+
+    vocab_size: int = 16_384
+    """Entries in the vocabulary, special tokens and 256 bytes included."""
+    split: Literal["script", "gpt2"] = "script"
+    """How text is cut into words before merging: 'script' keeps combining marks with their
+    letter in every script; 'gpt2' is the article's, the only one RobertaTokenizer can rebuild."""
+    apostrophe: Literal["auto", "cut", "inside"] = "auto"
+    """An apostrophe between letters: 'cut' ends a word after it (Italian l'|amico, French),
+    'inside' keeps it in the word (Ukrainian, Navajo); 'auto' cuts where --language elides."""
+    min_frequency: int = 2
+    """A pair of tokens is merged only if it occurs this many times."""
+    max_sample_bytes: int = 200_000_000
+    """Most text, in bytes, that the vocabulary is learned from: a sample over all documents."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokensConfig:
+    """Settings of the stage `tokens`."""
+
+    shard_tokens: int = 33_554_432
+    """Tokens in one shard file (2 or 4 bytes each)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """Settings of the stage `train`."""
+
+    row_length: int = 128
+    """Tokens in one training row: the longest text the model will read."""
+    batch_tokens: int = 8_192
+    """Tokens in one optimizer step (the global batch), whatever the memory."""
+    micro_batch_tokens: int | Auto = "auto"
+    """Tokens that go through the model at once: smaller needs less memory, changes nothing."""
+    max_steps: int | None = None
+    """End after this many optimizer steps (instead of --time)."""
+    epochs: float | None = None
+    """End after this many passes over the text (instead of --time)."""
+    peak_lr: float | Auto = "auto"
+    """Highest learning rate of AdamW; 'auto' takes it from the size."""
+    warmup_share: float = 0.06
+    """Share of the steps in which the learning rate climbs from zero (0 to 1)."""
+    weight_decay: float = 0.01
+    """AdamW's weight decay of matrices (biases and norms have none)."""
+    beta1: float = 0.9
+    """AdamW's decay of the gradient's mean (0 to 1)."""
+    beta2: float = 0.98
+    """AdamW's decay of the gradient's square (0 to 1)."""
+    epsilon: float = 1e-6
+    """AdamW's epsilon."""
+    clip_norm: float = 1.0
+    """Gradients are scaled down to at most this global norm."""
+    mask_rate: float = 0.15
+    """Share of a row's tokens that the model must guess in training (0 to 1)."""
+    dropout: float = 0.0
+    """Dropout in the hidden layers and in attention (0 to 1)."""
+    validate_steps: int | Auto = "auto"
+    """Optimizer steps between validations; 'auto' is a tenth of the run."""
+    validation_tokens: int = 131_072
+    """Validation tokens read each time, always the same."""
+    log_steps: int | Auto = "auto"
+    """Optimizer steps between lines in metrics.jsonl; 'auto' is a two-hundredth of the run."""
+    checkpoint_steps: int | Auto = "auto"
+    """Optimizer steps between checkpoints; 'auto' saves by the clock (--checkpoint-every)."""
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    """Number format of the arithmetic; 'auto' is bf16 where the hardware computes it natively."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to train; 'auto' takes the GPU if there is one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateConfig:
+    """Settings of the stage `evaluate`."""
+
+    prompts: str | Auto = "auto"
+    """TOML file of prompts with accepted answers; 'auto' takes the article's four where the
+    language is Italian, else none."""
+    max_bytes: int = 500_000
+    """Bytes of validation text that bits per byte are measured on, whole documents."""
+    word_share: float = 0.15
+    """Share of the words that are hidden and scored (0 to 1), chosen by hash."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A run: the daily flags, then a section per stage."""
+
+    text: tuple[str, ...] = ()
+    """Your text: files, folders or globs (.txt .jsonl .parquet, plain, .gz or .zst), or
+    builtin:phrasebook, the demonstration's generated Italian."""
+    language: str = ""
+    """Language of the text as an ISO 639 code, such as it or te; goes into the model card."""
+    time: str = "1h"
+    """Wall-clock time for the whole command, such as 10m, 2h or 1h30m."""
+    size: Size | Auto = "auto"
+    """Model size: tiny 2x128, mini 4x256, small 4x512, medium 8x512, base 12x768, large 24x1024
+    (layers x width); 'auto' chooses from the time and the hardware."""
+    seed: int = 0
+    """Seed of everything that is drawn: sample, order, masks, weights."""
+    checkpoint_every: str = "10m"
+    """Wall-clock time between checkpoints, such as 10m."""
+    corpus: CorpusConfig = field(default_factory=CorpusConfig)
+    tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
+    tokens: TokensConfig = field(default_factory=TokensConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
+
+
+def setting_docs(section: type) -> dict[str, str]:
+    """The docstring of each setting of a section, as one line."""
+    body = ast.parse(inspect.getsource(section)).body[0]
+    assert isinstance(body, ast.ClassDef)
+    docs = {}
+    for setting, text in itertools.pairwise(body.body):
+        if isinstance(setting, ast.AnnAssign) and isinstance(text, ast.Expr):
+            assert isinstance(setting.target, ast.Name)
+            docs[setting.target.id] = inspect.cleandoc(ast.literal_eval(text.value))
+    return {name: " ".join(text.split()) for name, text in docs.items()}
+
+
+SECTIONS = ("corpus", "tokenizer", "tokens", "train", "evaluate")
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read a recipe file.
+
+    Raises:
+        UsageError: the file is missing, is no TOML, or holds unknown keys or wrong values; all
+            problems are named at once.
+    """
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(
+            f"{path}: no such recipe", hint="the shipped ones: filiberto recipes"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: not valid TOML: {error}") from None
+    return recipe_from_dict(data, origin=path.name)
+
+
+def recipe_from_dict(data: dict[str, Any], *, origin: str) -> Recipe:
+    """Build a checked recipe from nested dictionaries, as TOML gives them.
+
+    Raises:
+        UsageError: unknown keys or values of the wrong type, all of them in one message.
+    """
+    problems: list[str] = []
+    recipe = _build(Recipe, data, section="", problems=problems)
+    if not problems:
+        problems = check_recipe(recipe)
+    if problems:
+        raise UsageError("\n".join(f"{origin} {problem}" for problem in problems))
+    return recipe
+
+
+def recipe_to_dict(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as nested dictionaries that TOML can hold: unset values are left out."""
+    return _without_none(dataclasses.asdict(recipe))
+
+
+def check_recipe(recipe: Recipe) -> list[str]:
+    """Name each value of a recipe that lies out of its range or contradicts another."""
+    train, corpus, evaluate = recipe.train, recipe.corpus, recipe.evaluate
+    ends = [name for name in ("max_steps", "epochs") if getattr(train, name) is not None]
+    rules = [
+        (0 <= corpus.validation_share <= 0.5, "corpus", "validation_share", "0 to 0.5"),
+        (0 <= corpus.max_bad_share <= 1, "corpus", "max_bad_share", "0 to 1"),
+        (corpus.phrasebook_bytes > 0, "corpus", "phrasebook_bytes", "1 or more"),
+        (
+            300 <= recipe.tokenizer.vocab_size <= 1_000_000,
+            "tokenizer",
+            "vocab_size",
+            "300 to 1000000",
+        ),
+        (recipe.tokenizer.max_sample_bytes > 0, "tokenizer", "max_sample_bytes", "1 or more"),
+        (recipe.tokens.shard_tokens > 0, "tokens", "shard_tokens", "1 or more"),
+        (8 <= train.row_length <= 8192, "train", "row_length", "8 to 8192"),
+        (train.batch_tokens >= train.row_length, "train", "batch_tokens", "a row or more"),
+        (_positive(train.max_steps), "train", "max_steps", "1 or more"),
+        (_positive(train.epochs), "train", "epochs", "more than 0"),
+        (_positive(train.peak_lr), "train", "peak_lr", "more than 0"),
+        (_positive(train.micro_batch_tokens), "train", "micro_batch_tokens", "1 or more"),
+        (_positive(train.validate_steps), "train", "validate_steps", "1 or more"),
+        (_positive(train.log_steps), "train", "log_steps", "1 or more"),
+        (_positive(train.checkpoint_steps), "train", "checkpoint_steps", "1 or more"),
+        (0 <= train.warmup_share < 1, "train", "warmup_share", "0 to 1"),
+        (0 <= train.beta1 < 1, "train", "beta1", "0 to 1"),
+        (0 <= train.beta2 < 1, "train", "beta2", "0 to 1"),
+        (train.clip_norm > 0, "train", "clip_norm", "more than 0"),
+        (0 < train.mask_rate < 1, "train", "mask_rate", "between 0 and 1"),
+        (0 <= train.dropout < 1, "train", "dropout", "0 to 1"),
+        (0 < evaluate.word_share <= 1, "evaluate", "word_share", "between 0 and 1"),
+    ]
+    sections = {name: getattr(recipe, name) for name in SECTIONS}
+    problems = [
+        f"[{section}]: `{key}` is {getattr(sections[section], key)!r}; it must be {right}"
+        for holds, section, key, right in rules
+        if not holds
+    ]
+    if len(ends) > 1:
+        problems.append("[train]: `max_steps` and `epochs` both end the run; keep one")
+    for key in ("time", "checkpoint_every"):
+        try:
+            parse_seconds(getattr(recipe, key))
+        except UsageError as error:
+            problems.append(f"`{key}`: {error.message}")
+    return problems
+
+
+def parse_seconds(text: str) -> float:
+    """Seconds in a duration such as `90s`, `10m`, `1h30m` or `2d`.
+
+    Raises:
+        UsageError: the text is no duration, or is zero.
+    """
+    parts = re.findall(r"(\d+(?:\.\d+)?)([smhd])", text)
+    if not parts or "".join(number + unit for number, unit in parts) != text.replace(" ", ""):
+        raise UsageError(f"{text!r} is no duration", hint="write 90s, 10m, 2h or 1h30m")
+    seconds = sum(float(n) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[u] for n, u in parts)
+    if seconds <= 0:
+        raise UsageError(f"{text!r} is no time at all", hint="write 90s, 10m, 2h or 1h30m")
+    return seconds
+
+
+def _positive(value: float | str | None) -> bool:
+    return not isinstance(value, (int, float)) or value > 0
+
+
+def _without_none(data: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: _without_none(value) if isinstance(value, dict) else value
+        for key, value in data.items()
+        if value is not None
+    }
+
+
+def _build(cls: type, data: dict[str, Any], *, section: str, problems: list[str]) -> Any:
+    hints = typing.get_type_hints(cls)
+    place = f"[{section}]: " if section else ": "
+    values: dict[str, Any] = {}
+    for key, value in data.items():
+        if key not in hints:
+            nearest = difflib.get_close_matches(key, hints, n=1)
+            tail = f"\n  hint: did you mean `{nearest[0]}`?" if nearest else ""
+            problems.append(f"{place}unknown key `{key}`{tail}")
+        elif dataclasses.is_dataclass(hints[key]) and isinstance(value, dict):
+            values[key] = _build(hints[key], value, section=key, problems=problems)
+        elif (converted := _convert(value, hints[key])) is _WRONG:
+            problems.append(f"{place}`{key}` is {value!r}; it must be {_words(hints[key])}")
+        else:
+            values[key] = converted
+    return cls(**values)
+
+
+_WRONG = object()
+
+
+def _convert(value: Any, hint: Any) -> Any:
+    """The value as the type wants it (a list as a tuple, an int as a float), or `_WRONG`."""
+    origin = typing.get_origin(hint)
+    if origin in (typing.Union, types.UnionType):
+        options = [_convert(value, option) for option in typing.get_args(hint)]
+        return next((option for option in options if option is not _WRONG), _WRONG)
+    if origin is Literal:
+        return value if value in typing.get_args(hint) else _WRONG
+    if origin is tuple:
+        strings = isinstance(value, (list, tuple)) and all(isinstance(v, str) for v in value)
+        return tuple(value) if strings else _WRONG
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    fits = isinstance(hint, type) and isinstance(value, hint)
+    return value if fits and not (isinstance(value, bool) and hint is not bool) else _WRONG
+
+
+def _words(hint: Any) -> str:
+    origin = typing.get_origin(hint)
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(_words(h) for h in typing.get_args(hint) if h is not type(None))
+    if origin is Literal:
+        return ", ".join(repr(v) for v in typing.get_args(hint))
+    names = {int: "a whole number", float: "a number", str: "text in quotes"}
+    return names.get(hint, "a list of texts" if origin is tuple else "a section")

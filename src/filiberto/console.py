@@ -1,0 +1,130 @@
+"""What a person sees while filiberto works: lines, and progress fit for where they are read.
+
+A colour terminal gets a moving bar; a pipe, a log file or a notebook gets a plain line every few
+seconds. Results go to standard output, progress to standard error.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+PLAIN_INTERVAL_SECONDS = 10.0
+
+
+class Advance(Protocol):
+    """Reports work done since the last call, with a few words on how it goes."""
+
+    def __call__(self, amount: float, note: str = "") -> None: ...
+
+
+def say(line: str = "", *, style: str | None = None) -> None:
+    """Print one line of the story to standard output, at once.
+
+    Args:
+        line: plain text; nothing in it is taken for markup.
+        style: colour and weight as `rich` names them, seen on a colour terminal only.
+    """
+    if style is None or not sys.stdout.isatty():
+        print(line, flush=True)
+        return
+    from rich.console import Console
+
+    Console().print(line, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def readable_seconds(seconds: float) -> str:
+    """A duration as a person says it: `42 s`, `3 min 20 s`, `2 h 05 min`."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def readable_number(number: float) -> str:
+    """A count in at most four significant figures: `950`, `12.3k`, `4.56M`, `1.20G`."""
+    for limit, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if abs(number) >= limit:
+            scaled = number / (1e3 if unit == "k" else limit)
+            return f"{scaled:.1f}{unit}" if unit == "k" else f"{scaled:.2f}{unit}"
+    return f"{number:.0f}"
+
+
+@contextmanager
+def progress(what: str, *, total: float, unit: str) -> Iterator[Advance]:
+    """Show how far a piece of work is, its rate and the time left.
+
+    Args:
+        what: the work, in a word or two.
+        total: all of it, in `unit`.
+        unit: what is counted, such as `bytes` or `steps`.
+    """
+    if sys.stderr.isatty():
+        with _bar(what, total=total, unit=unit) as advance:
+            yield advance
+    else:
+        yield PlainProgress(what, total=total, unit=unit)
+
+
+class PlainProgress:
+    """A line now and then, for a pipe, a log or a notebook."""
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        total: float,
+        unit: str,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._what, self._total, self._unit, self._clock = what, total, unit, clock
+        self._done = 0.0
+        self._start = self._last = clock()
+
+    def __call__(self, amount: float, note: str = "") -> None:
+        """Count `amount` more, and print a line if the last one is old."""
+        self._done += amount
+        now = self._clock()
+        if now - self._last < PLAIN_INTERVAL_SECONDS:
+            return
+        self._last = now
+        rate = self._done / (now - self._start)
+        left = (self._total - self._done) / rate if rate else 0.0
+        share = 100 * self._done / self._total if self._total else 100.0
+        parts = [
+            f"{self._what}: {share:.0f} %",
+            f"{readable_number(rate)} {self._unit}/s",
+            f"{readable_seconds(left)} left",
+            *([note] if note else []),
+        ]
+        print(" · ".join(parts), file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _bar(what: str, *, total: float, unit: str) -> Iterator[Advance]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+    from rich.progress import TimeRemainingColumn as Left
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text(f"{readable_number(task.speed or 0)} {unit}/s", style="cyan")
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        TextColumn("{task.percentage:>3.0f} %"),
+        Rate(),
+        Left(),
+        TextColumn("{task.fields[note]}", style="dim", markup=False),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=total, note="")
+        yield lambda amount, note="": bar.update(task, advance=amount, note=note)

@@ -1,0 +1,81 @@
+"""Stage 1, corpus: your text -> clean documents without duplicates, some kept for validation.
+
+    files, folders, globs  ->  corpus/train-*.parquet, validation-*.parquet, quarantine.jsonl
+
+    sources  find the files             engine   the streaming plan, in Daft
+    blocks   bytes to whole records     ledger   what stays in memory of each record
+    records  records to Arrow batches   store    spool and output files
+    cleaning dedup split                funnel   the account of every record
+    reading  the finished corpus as a stream
+
+A document is a row `id, text, source`; its id is `<source>:<record>`, records counted from 0.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from filiberto import console
+from filiberto.config import CorpusConfig, Recipe
+from filiberto.runfolder import manifest, safeio
+from filiberto.runfolder.manifest import Manifest
+
+STAGE = "corpus"
+_DEFAULTS = CorpusConfig()
+
+
+def build(
+    run: Path,
+    *,
+    text: Sequence[str],
+    settings: CorpusConfig = _DEFAULTS,
+    seed: int = 0,
+    force: bool = False,
+) -> Manifest:
+    """Build the corpus of a run, or return its manifest if it is finished just so.
+
+    Args:
+        run: the run's folder, which exists and is locked by the caller.
+        text: files, folders, globs or `builtin:phrasebook`.
+        seed: of the choice of validation text, and of the phrasebook.
+        force: build it again whatever is there.
+
+    Raises:
+        UsageError: nothing matches `text`, or a file has no such field or column.
+        BadDataError: a file is damaged, too much is malformed, or no text is left.
+        OtherRunError: the stage is finished with other text or settings.
+    """
+    from filiberto.corpus import sources
+
+    found = sources.find(text, phrasebook_bytes=settings.phrasebook_bytes)
+    asked = {**asdict(settings), "seed": seed}
+    inputs = sources.hashes(found, seed=seed)
+    finished = manifest.finished_as_asked(run, STAGE, settings=asked, inputs=inputs, force=force)
+    if finished is not None:
+        return finished
+    from filiberto.corpus import store
+
+    start = time.monotonic()
+    with safeio.new_folder(run / STAGE) as folder:
+        facts = store.write(folder, found, settings=settings, seed=seed)
+        return manifest.finish(
+            folder,
+            stage=STAGE,
+            settings=asked,
+            inputs=inputs,
+            facts=facts,
+            seconds=time.monotonic() - start,
+        )
+
+
+def run(recipe: Recipe, run: Path, *, force: bool) -> Manifest:
+    """Build the corpus as a recipe says, and show what became of the text."""
+    from filiberto.corpus import funnel
+
+    made = build(run, text=recipe.text, settings=recipe.corpus, seed=recipe.seed, force=force)
+    for line in funnel.render(made.facts):
+        console.say(line)
+    return made

@@ -1,0 +1,239 @@
+"""Stage 1, corpus: each format -> texts of records, the malformed ones marked.
+
+    .txt blocks | .jsonl lines | .parquet batches | phrasebook  ->  Decoded
+
+A block is decoded in bulk; only where that fails is it looked at record by record, so one
+malformed record never costs its neighbours, and sound text costs next to nothing.
+"""
+
+# pyarrow.compute makes its functions when it is imported: pyright cannot see them.
+# pyright: reportAttributeAccessIssue=false
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Iterator
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from filiberto.config import CorpusConfig
+from filiberto.corpus import blocks
+from filiberto.corpus.blocks import Block
+from filiberto.corpus.sources import Source
+from filiberto.errors import UsageError
+
+PREVIEW_CHARACTERS = 80
+
+
+class Reason(IntEnum):
+    """Why a record is not in the corpus; NONE where nothing speaks against it so far."""
+
+    NONE = 0
+    EMPTY = 1
+    UTF8_INVALID = 2
+    TOO_LONG = 3
+    JSON_INVALID = 4
+    MISSING_FIELD = 5
+    FIELD_TYPE = 6
+    LONE_SURROGATE = 7
+
+    @property
+    def label(self) -> str:
+        """Its name in reports."""
+        return self.name.lower()
+
+
+class Bad(NamedTuple):
+    """What is wrong with a record, and where."""
+
+    reason: Reason
+    offset: int | None
+    preview: str
+
+
+class Decoded(NamedTuple):
+    """Neighbouring records of a source."""
+
+    texts: pa.Array
+    bad: dict[int, Bad]
+    """What is wrong with some of them, by position; their text is a preview."""
+    starts: np.ndarray | None = None
+    """Where each begins in the unpacked file, if that is known."""
+
+
+def decoded(
+    source: Source, *, settings: CorpusConfig, seed: int, advance: Callable[[int], None]
+) -> Iterator[Decoded]:
+    """Read a source's records in order, decoded.
+
+    Args:
+        seed: of the phrasebook.
+        advance: told the bytes read from disk since the last call.
+
+    Raises:
+        UsageError: it has no field or column of the name in the settings.
+    """
+    if source.format == "phrasebook":
+        return _phrasebook(source, seed, advance)
+    if source.format == "parquet":
+        return _parquet(source, settings.text_field, advance)
+    if source.format == "jsonl":
+        lines = map(_decode_block, blocks.read_blocks(source, "line", advance))
+        return _json(lines, source, settings.text_field)
+    return map(_decode_block, blocks.read_blocks(source, settings.documents, advance))
+
+
+def preview(text: str | bytes) -> str:
+    """The beginning of a malformed record with everything unprintable escaped."""
+    if isinstance(text, bytes):
+        text = text[: 4 * PREVIEW_CHARACTERS].rstrip(b"\r\n").decode("utf-8", "backslashreplace")
+    head = text[:PREVIEW_CHARACTERS]
+    escaped = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in head)
+    return "".join(escaped)[:PREVIEW_CHARACTERS]
+
+
+def _decode_block(block: Block) -> Decoded:
+    offsets = np.concatenate([[0], block.ends]).astype(np.int64)
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(block.data)]
+    raw = pa.Array.from_buffers(pa.large_binary(), len(block.ends), buffers)
+    too_long = np.diff(offsets) > blocks.MAX_RECORD_BYTES
+    too_long[0] |= block.first_was_cut
+    decoded = _decode(raw, starts=block.start + offsets[:-1], too_long=too_long)
+    return decoded._replace(texts=pc.ascii_rtrim(decoded.texts, "\r\n"))
+
+
+def _decode(
+    raw: pa.Array, *, starts: np.ndarray | None = None, too_long: np.ndarray | None = None
+) -> Decoded:
+    """Decode records, all at once if they are in order, else one by one.
+
+    Args:
+        raw: records as bytes; null where there is no text.
+        starts: where each begins in its file, if that is known.
+        too_long: True where a record is beyond the limit.
+    """
+    if not raw.null_count and (too_long is None or not too_long.any()):
+        try:
+            return Decoded(raw.cast(pa.large_string()), {}, starts)
+        except pa.ArrowInvalid:
+            pass
+    texts, bad = [], {}
+    for i, value in enumerate(raw.to_pylist()):
+        start = None if starts is None else int(starts[i])
+        if value is None:
+            bad[i] = Bad(Reason.FIELD_TYPE, start, "null")
+        elif too_long is not None and too_long[i]:
+            bad[i] = Bad(Reason.TOO_LONG, start, preview(value))
+        else:
+            try:
+                texts.append(value.decode())
+                continue
+            except UnicodeDecodeError as error:
+                where = None if start is None else start + error.start
+                bad[i] = Bad(Reason.UTF8_INVALID, where, preview(value))
+        texts.append(bad[i].preview)
+    return Decoded(pa.array(texts, pa.large_string()), bad, starts)
+
+
+def _json(lines: Iterator[Decoded], source: Source, name: str) -> Iterator[Decoded]:
+    """Take the text out of lines of JSON.
+
+    Raises:
+        UsageError: no record of the file has the field.
+    """
+    keys_seen: set[str] = set()
+    found = False
+    for texts, bad, starts in lines:
+        results: list[str] = []
+        for i, line in enumerate(texts.to_pylist()):
+            result = line if i in bad else _json_text(line, name, keys_seen)
+            if isinstance(result, Reason):
+                bad[i] = Bad(result, None if starts is None else int(starts[i]), preview(line))
+                result = bad[i].preview
+            found |= bool(line) and (i not in bad or bad[i].reason in _HAS_FIELD)
+            results.append(result)
+        yield Decoded(pa.array(results, pa.large_string()), bad)
+    if keys_seen and not found:
+        raise _no_such_field(source, "field", name, sorted(keys_seen))
+
+
+_HAS_FIELD = (Reason.FIELD_TYPE, Reason.LONE_SURROGATE)
+
+
+def _json_text(line: str, name: str, keys_seen: set[str]) -> str | Reason:
+    line = line.strip("\ufeff \t\r")
+    if not line:
+        return ""
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return Reason.JSON_INVALID
+    if not isinstance(record, dict):
+        return Reason.FIELD_TYPE
+    if name not in record:
+        keys_seen.update(itertools.islice(record, 20))
+        return Reason.MISSING_FIELD
+    text = record[name]
+    if not isinstance(text, str):
+        return Reason.FIELD_TYPE
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return Reason.LONE_SURROGATE
+    return text
+
+
+def _parquet(source: Source, name: str, advance: Callable[[int], None]) -> Iterator[Decoded]:
+    assert source.path is not None
+    with pq.ParquetFile(source.path) as file:
+        columns = file.schema_arrow.names
+        if name not in columns:
+            raise _no_such_field(source, "column", name, columns)
+        kind = file.schema_arrow.field(name).type
+        if pa.types.is_dictionary(kind):
+            kind = kind.value_type
+        if not (_is_text(kind) or pa.types.is_null(kind)):
+            raise UsageError(
+                f"{source.place}: column `{name}` holds {kind}, not text",
+                hint=f"the columns there are: {', '.join(columns)}",
+            )
+        rows = max(1, file.metadata.num_rows)
+        row_bytes = (
+            sum(file.metadata.row_group(i).total_byte_size for i in range(file.num_row_groups))
+            / rows
+        )
+        size = int(min(65_536, max(1, blocks.CHUNK_BYTES // max(1, row_bytes))))
+        for batch in file.iter_batches(batch_size=size, columns=[name]):
+            values: Any = batch.column(0)
+            if isinstance(values, pa.DictionaryArray):
+                values = values.dictionary_decode()
+            advance(round(source.num_bytes * len(values) / rows))
+            yield _decode(values.cast(pa.large_binary()))
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    types = pa.types
+    tests: list[Any] = [types.is_string, types.is_large_string, types.is_string_view]
+    return any(test(kind) for test in [*tests, types.is_binary, types.is_large_binary])
+
+
+def _phrasebook(source: Source, seed: int, advance: Callable[[int], None]) -> Iterator[Decoded]:
+    from filiberto.corpus import phrasebook
+
+    documents = iter(phrasebook.documents(seed=seed, max_bytes=source.num_bytes))
+    while texts := list(itertools.islice(documents, 10_000)):
+        array = pa.array(texts, pa.large_string())
+        advance(array.nbytes)
+        yield Decoded(array, {})
+
+
+def _no_such_field(source: Source, what: str, name: str, seen: list[str]) -> UsageError:
+    return UsageError(
+        f"{source.place} has no {what} `{name}`; seen: {', '.join(seen[:20])}",
+        hint=f"name the one that holds the text: --corpus.text-field {seen[0] if seen else 'NAME'}",
+    )

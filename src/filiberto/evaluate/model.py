@@ -1,0 +1,133 @@
+"""Load a model folder and its tokenizer for reading, quickly and without running foreign code."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from tokenizers import Tokenizer
+
+from filiberto.errors import StateError, UnfinishedStageError
+from filiberto.tokenizer import bpe
+
+if TYPE_CHECKING:
+    from transformers import RobertaForMaskedLM
+
+# Padding costs nothing where rows of like length share a batch of about this many tokens.
+_BATCH_TOKENS = 4_096
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A masked language model with its tokenizer.
+
+    Attributes:
+        model: in eval mode.
+        tokenizer: reads literal specials as the control tokens they name, as prompts need it.
+    """
+
+    model: RobertaForMaskedLM
+    tokenizer: Tokenizer
+
+    @property
+    def max_length(self) -> int:
+        """Most tokens the model reads at once, `<s>` and `</s>` included."""
+        return self.model.config.max_position_embeddings - self.model.config.pad_token_id - 1
+
+    @property
+    def special_ids(self) -> dict[str, int]:
+        """The id of each special token by its text."""
+        return bpe.special_ids(self.tokenizer)
+
+    @torch.no_grad()
+    def log_probabilities(self, rows: list[list[int]], places: list[list[int]]) -> list[torch.Tensor]:
+        """Score the vocabulary at some places of each row.
+
+        Args:
+            rows: token ids with `<s>` and `</s>`, of any lengths up to `max_length`.
+            places: for each row the positions to score.
+
+        Returns:
+            For each row `[places, vocab]`, natural logarithms.
+        """
+        order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
+        results: list[torch.Tensor] = [torch.empty(0)] * len(rows)
+        start = 0
+        while start < len(order):
+            stop = start + 1
+            while stop < len(order) and (stop - start + 1) * len(rows[order[stop]]) <= _BATCH_TOKENS:
+                stop += 1
+            self._score(rows, places, order[start:stop], results)
+            start = stop
+        return results
+
+    def _score(
+        self,
+        rows: list[list[int]],
+        places: list[list[int]],
+        chosen: list[int],
+        results: list[torch.Tensor],
+    ) -> None:
+        pad = self.model.config.pad_token_id
+        width = max(len(rows[i]) for i in chosen)
+        device = self.model.device
+        ids = torch.tensor([rows[i] + [pad] * (width - len(rows[i])) for i in chosen], device=device)
+        seen = (ids != pad).long()
+        hidden = self.model.roberta(input_ids=ids, attention_mask=seen).last_hidden_state
+        row_index = [n for n, i in enumerate(chosen) for _ in places[i]]
+        place_index = [place for i in chosen for place in places[i]]
+        logits = self.model.lm_head(hidden[row_index, place_index])
+        scores = torch.log_softmax(logits.float(), dim=-1).cpu()
+        for i, part in zip(chosen, scores.split([len(places[i]) for i in chosen]), strict=True):
+            results[i] = part
+
+
+def model_folder(place: Path) -> Path:
+    """The model in a run folder, or the folder itself where it is a model.
+
+    Raises:
+        UnfinishedStageError: there is no model yet.
+    """
+    if (place / "config.json").is_file():
+        return place
+    if (place / "model" / "config.json").is_file():
+        return place / "model"
+    raise UnfinishedStageError(
+        f"{place} holds no trained model", hint=f"train one first: filiberto run {place} --text ..."
+    )
+
+
+def load_reader(place: Path) -> Reader:
+    """Open the model of a run, or a model folder.
+
+    Raises:
+        UnfinishedStageError: there is no model yet.
+        StateError: the folder's files are damaged, of another kind, or do not fit each other.
+    """
+    folder = model_folder(place)
+    tokenizer = bpe.load(folder, literal_specials=False)
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        kind = config["model_type"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StateError(f"{folder / 'config.json'} cannot be read: {error}") from None
+    if kind != "roberta":
+        raise StateError(f"{folder} holds a model of type {kind!r}, not 'roberta'")
+    if tokenizer.get_vocab_size() > config["vocab_size"]:
+        raise StateError(
+            f"{folder}: the tokenizer has {tokenizer.get_vocab_size()} entries, "
+            f"the model {config['vocab_size']}"
+        )
+    from transformers import RobertaForMaskedLM, logging
+
+    logging.disable_progress_bar()
+    try:
+        model = RobertaForMaskedLM.from_pretrained(
+            folder, local_files_only=True, use_safetensors=True
+        )
+    except Exception as error:  # safetensors, JSON and shape errors have no common class
+        raise StateError(f"{folder} cannot be loaded: {error}") from None
+    return Reader(model.eval(), tokenizer)

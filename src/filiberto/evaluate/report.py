@@ -1,0 +1,36 @@
+"""The figures of a run in words."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any
+
+
+def summary_text(metrics: dict[str, Any]) -> str:
+    """The report as plain lines: the figures, what they mean, the prompts."""
+    lines = [
+        f"bits per byte        {metrics['bits_per_byte']:.3f}   (hidden words of unseen text; "
+        "comparable between tokenizers, lower is better)",
+        f"whole words right    {100 * metrics['word_accuracy']:.1f} %   "
+        f"of {metrics['words']:,} hidden words, all tokens of a word hidden",
+        f"masked tokens right  {100 * metrics['validation_accuracy']:.1f} %   "
+        f"loss {metrics['validation_loss']:.3f} nats, 15 % of tokens hidden",
+    ]
+    prompts = metrics["prompts"]
+    if prompts:
+        first = sum(prompt["rank"] == 1 for prompt in prompts)
+        lines += ["", f"prompts: a right answer comes first in {first} of {len(prompts)}"]
+    for prompt in prompts:
+        lines += ["", *_prompt_lines(prompt)]
+    return "\n".join(lines)
+
+
+def _prompt_lines(prompt: dict[str, Any]) -> list[str]:
+    right = {answer.casefold() for answer in prompt["answers"]}
+    note = f"   ({prompt['note']})" if prompt["note"] else ""
+    lines = [f"  {prompt['text']}{note}"]
+    for entry in prompt["top"]:
+        sign = "*" if entry["word"].casefold() in right else " "
+        word = textwrap.shorten(entry["word"], 24) or repr(entry["word"])
+        lines.append(f"   {sign} {100 * entry['probability']:5.1f} %  {word}")
+    return lines

@@ -1,0 +1,1 @@
+"""Make a finished model ready for others."""

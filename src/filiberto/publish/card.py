@@ -1,0 +1,80 @@
+"""The model card: what the folder is, how it was made, how to use it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from filiberto import __version__
+from filiberto.console import readable_number, readable_seconds
+from filiberto.runfolder import manifest
+
+
+def model_card(run: Path, *, facts: dict[str, Any], language: str) -> str:
+    """The README.md of a model folder, with the Hub's metadata on top.
+
+    Args:
+        run: the run folder; its stages before are finished.
+        facts: of the training.
+        language: ISO 639 code, or empty.
+    """
+    plan = facts["plan"]
+    tokenizer = manifest.require(run, "tokenizer")
+    header = ["---", *([f"language: {language}"] if language else []), "library_name: transformers"]
+    header += ["pipeline_tag: fill-mask", "tags:", "- filiberto", "- roberta", "---"]
+    return "\n".join(
+        [
+            *header,
+            "",
+            f"# {run.resolve().name}",
+            "",
+            f"A RoBERTa of size {plan['size']} ({readable_number(plan['parameters'])} parameters), "
+            f"trained from scratch with filiberto {__version__} by masked-language modelling.",
+            "",
+            "```python",
+            "from transformers import pipeline",
+            "",
+            'fill = pipeline("fill-mask", model="path/to/this/folder")',
+            f'fill("{_example(language)}")',
+            "```",
+            "",
+            f"Load the tokenizer with {_loader(tokenizer.settings['split'])}.",
+            "",
+            "## Training",
+            "",
+            f"- text: {_sources(run)}",
+            f"- {readable_number(facts['tokens'])} tokens read ({plan['max_steps']:,} steps of "
+            f"{plan['batch_rows'] * plan['row_length']:,}) in {readable_seconds(facts['seconds'])} "
+            f"on {plan['device']} in {plan['precision']}",
+            f"- vocabulary {plan['vocab_size']:,}, byte-level BPE; longest input "
+            f"{plan['row_length']} tokens",
+            f"- validation: loss {facts['validation_loss']:.3f} nats a masked token, "
+            f"{100 * facts['validation_accuracy']:.1f} % right (15 % of tokens hidden)",
+            "",
+            "## Limits",
+            "",
+            "It knows what its text says and repeats its errors and biases. Look at the report of "
+            "the run before relying on it.",
+            "",
+        ]
+    )
+
+
+def _example(language: str) -> str:
+    return "ciao <mask> va?" if language in ("it", "ita") else "... <mask> ..."
+
+
+def _loader(split: str) -> str:
+    if split == "gpt2":
+        return "`AutoTokenizer` or `RobertaTokenizer`"
+    return "`AutoTokenizer`; `RobertaTokenizer` would cut words as GPT-2 does and give other ids"
+
+
+def _sources(run: Path) -> str:
+    done = manifest.read(run / "corpus")
+    if done is None:
+        return "tokens made elsewhere"
+    size = done.facts["train"]["bytes"] / 1e6
+    names = sorted(done.inputs)
+    shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+    return f"{size:,.1f} MB from {shown}"

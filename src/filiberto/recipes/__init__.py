@@ -1,0 +1,1 @@
+"""The recipes and prompts that ship with filiberto."""

@@ -1,0 +1,1 @@
+"""The run folder: atomic writes (`safeio`), finished stages (`manifest`), one owner (`lock`)."""

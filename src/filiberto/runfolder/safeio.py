@@ -1,0 +1,121 @@
+"""The one place that makes files and folders visible: complete, synced, then renamed.
+
+    write into .tmp-NAME-ID  ->  fsync every file  ->  rename  ->  fsync the folder
+
+A reader sees the old state or the new one, never a half. What a kill leaves behind begins with
+`.tmp-` and is swept away by the next owner of the run folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+TEMPORARY = ".tmp-"
+_HASH_CHUNK_BYTES = 1 << 20
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a whole file; it appears under its name complete or not at all."""
+    temporary = _temporary_beside(path)
+    try:
+        temporary.write_bytes(data)
+        sync_file(temporary)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a value as indented JSON, atomically."""
+    text = json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)
+    write_bytes(path, (text + "\n").encode())
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Fill a temporary folder; when the block ends well it takes the place of `path`.
+
+    An older folder of that name is moved aside before and removed after, so a kill between the
+    two renames leaves no folder of that name, never a mixed one.
+
+    Args:
+        path: the folder's final name. Its parent must exist.
+    """
+    temporary = _temporary_beside(path)
+    temporary.mkdir()
+    try:
+        yield temporary
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    commit_folder(temporary, path)
+
+
+def commit_folder(temporary: Path, path: Path) -> None:
+    """Sync a filled folder to disk and give it its final name."""
+    for file in sorted(temporary.rglob("*")):
+        if file.is_file():
+            # Libraries create with their own modes (safetensors 0600); the umask is the user's.
+            file.chmod(0o666 & ~_umask())
+            sync_file(file)
+    sync_folder(temporary)
+    aside = None
+    if path.exists():
+        aside = _temporary_beside(path)
+        path.replace(aside)
+    temporary.replace(path)
+    sync_folder(path.parent)
+    if aside is not None:
+        shutil.rmtree(aside)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed writers left behind in a folder that the caller owns."""
+    for leftover in folder.glob(f"{TEMPORARY}*"):
+        if leftover.is_dir():
+            shutil.rmtree(leftover)
+        else:
+            leftover.unlink()
+
+
+def sha256_of(path: Path) -> str:
+    """Hex SHA-256 of a file's bytes."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_HASH_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def sync_file(path: Path) -> None:
+    """Ask the disk to keep a file's bytes."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_folder(path: Path) -> None:
+    """Ask the disk to keep a folder's names."""
+    sync_file(path)
+
+
+def _temporary_beside(path: Path) -> Path:
+    return path.with_name(f"{TEMPORARY}{path.name}-{secrets.token_hex(4)}")
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current

@@ -1,0 +1,71 @@
+"""Documents to ids, and ids to shard files of bounded size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from filiberto.tokens.shards import dtype_for, write_shard
+
+
+def encode_documents(
+    tokenizer: Tokenizer, batches: Iterable[list[str]]
+) -> Iterator[tuple[NDArray[Any], int]]:
+    """Encode batches of documents, each `<s> ... </s>`, nothing cut.
+
+    Args:
+        tokenizer: reads literal specials as text (`bpe.load(..., literal_specials=True)`).
+        batches: lists of texts.
+
+    Yields:
+        The ids of a batch in one array, and its number of documents.
+    """
+    dtype = np.dtype(dtype_for(tokenizer.get_vocab_size()))
+    for texts in batches:
+        encodings = tokenizer.encode_batch_fast(texts, add_special_tokens=True)
+        ids = [np.asarray(encoding.ids, dtype=dtype) for encoding in encodings]
+        yield np.concatenate(ids), len(texts)
+
+
+def write_shards(
+    folder: Path,
+    batches: Iterable[tuple[NDArray[Any], int]],
+    *,
+    split: str,
+    shard_tokens: int,
+    vocab_size: int,
+    facts: dict[str, Any],
+) -> dict[str, int]:
+    """Write batches of ids as `SPLIT-00000.tokens` and so on, each `shard_tokens` long.
+
+    A shard may end inside a document: readers see the shards as one sequence.
+
+    Returns:
+        `tokens`, `documents` and `shards` written.
+    """
+    held: list[NDArray[Any]] = []
+    held_tokens = tokens = documents = shards = 0
+
+    def write(ids: NDArray[Any]) -> None:
+        nonlocal shards
+        path = folder / f"{split}-{shards:05d}.tokens"
+        write_shard(path, ids, vocab_size=vocab_size, facts=facts)
+        shards += 1
+
+    for ids, count in batches:
+        held.append(ids)
+        held_tokens += len(ids)
+        tokens += len(ids)
+        documents += count
+        while held_tokens >= shard_tokens:
+            joined = np.concatenate(held)
+            write(joined[:shard_tokens])
+            held, held_tokens = [joined[shard_tokens:]], held_tokens - shard_tokens
+    if held_tokens or not shards:
+        write(np.concatenate(held) if held else np.zeros(0, dtype=np.uint16))
+    return {"tokens": tokens, "documents": documents, "shards": shards}

@@ -1,0 +1,74 @@
+"""The shards of a split read as one long sequence of ids."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from filiberto.errors import StateError
+from filiberto.tokens.shards import Shard, open_shard
+
+Split = Literal["train", "validation"]
+
+
+class TokenStream:
+    """All ids of a split, in corpus order; `len` is their number.
+
+    Args:
+        shards: open shards of one tokenizer.
+    """
+
+    def __init__(self, shards: list[Shard]) -> None:
+        self._shards = shards
+        self._starts = np.cumsum([0, *(len(shard) for shard in shards)])
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    @property
+    def header(self) -> dict[str, Any]:
+        """The first shard's header; its tokenizer and special ids are those of all."""
+        return self._shards[0].header
+
+    def read(self, start: int, length: int) -> NDArray[np.int64]:
+        """`length` ids from position `start` on; after the last id the first follows.
+
+        Raises:
+            StateError: a shard is damaged where it is read.
+        """
+        parts: list[NDArray[Any]] = []
+        while length > 0:
+            start %= len(self)
+            index = int(np.searchsorted(self._starts, start, side="right")) - 1
+            offset = start - int(self._starts[index])
+            count = min(length, len(self._shards[index]) - offset)
+            parts.append(self._shards[index].read(offset, offset + count))
+            start, length = start + count, length - count
+        return np.concatenate(parts).astype(np.int64)
+
+
+def open_stream(folder: Path, *, split: Split) -> TokenStream:
+    """Open the shards of a split in a folder `tokens`.
+
+    Raises:
+        StateError: there are none, one is damaged, or they come from different tokenizers.
+    """
+    paths = sorted(folder.glob(f"{split}-*.tokens"))
+    if not paths:
+        raise StateError(
+            f"{folder} has no {split} shards",
+            hint=f"build it again: filiberto tokens {folder.parent} --force",
+        )
+    shards = [open_shard(path) for path in paths]
+    for shard in shards:
+        for key in ("tokenizer", "vocab_size", "special_ids", "dtype"):
+            if shard.header.get(key) != shards[0].header.get(key):
+                raise StateError(
+                    f"{shard.path} and {paths[0].name} disagree on `{key}`: "
+                    f"{shard.header.get(key)!r}, {shards[0].header.get(key)!r}",
+                    hint=f"build them again: filiberto tokens {folder.parent} --force",
+                )
+    return TokenStream([shard for shard in shards if len(shard)] or shards[:1])

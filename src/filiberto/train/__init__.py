@@ -1,0 +1,330 @@
+"""Stage 4, train: token shards -> checkpoints -> a model folder that stock transformers loads.
+
+    tokens/*.tokens -> sampler -> masking -> model -> optim -> checkpoints/ -> export -> model/
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filiberto.config import Auto, Recipe, Size, TrainConfig, parse_seconds
+from filiberto.console import readable_number, readable_seconds, say
+from filiberto.errors import OtherRunError, StateError
+from filiberto.runfolder import manifest, safeio
+from filiberto.runfolder.manifest import Manifest
+
+if TYPE_CHECKING:
+    from transformers import RobertaForMaskedLM
+
+    from filiberto.train.hardware import Hardware
+    from filiberto.train.loop import Job
+    from filiberto.train.plan import Plan
+
+LivePrompt = Callable[["RobertaForMaskedLM"], str]
+
+_MEASURE_SECONDS = 5.0
+
+
+def build(
+    run: Path,
+    *,
+    settings: TrainConfig | None = None,
+    size: Size | Auto = "auto",
+    time: str = "1h",
+    elapsed: float = 0.0,
+    checkpoint_every: str = "10m",
+    language: str = "",
+    seed: int = 0,
+    live_prompt: LivePrompt | None = None,
+    force: bool = False,
+) -> Manifest:
+    """Train the model of a run, go on where a stopped training was, or return what is there.
+
+    Args:
+        run: the run folder; its stage `tokens` is finished.
+        settings: all but the size.
+        size: a published size, or 'auto' for the largest worth training in the time.
+        time: wall-clock time for the whole command, unless the settings fix steps or epochs.
+        elapsed: seconds of it that are gone.
+        checkpoint_every: time between checkpoints.
+        language: ISO 639 code for the model card.
+        seed: of weights, order and masks.
+        live_prompt: makes a line out of the model at each validation.
+        force: throw an earlier training away.
+
+    Returns:
+        The manifest of `model/`.
+
+    Raises:
+        UnfinishedStageError: there are no finished tokens.
+        OtherRunError: a training with other settings is there.
+        BadDataError: the text is shorter than a row.
+        StateError: tokenizer and shards disagree, or no checkpoint is whole.
+        TryAgainError: a signal stopped it after saving.
+    """
+    settings = settings or TrainConfig()
+    inputs = {
+        "tokens": manifest.require(run, "tokens").content,
+        "tokenizer": manifest.require(run, "tokenizer").files["tokenizer.json"],
+    }
+    asked: dict[str, Any] = {**asdict(settings), "size": size, "seed": seed, "language": language}
+    if settings.max_steps is None and settings.epochs is None:
+        asked["time"] = time
+    if done := manifest.finished_as_asked(run, "model", settings=asked, inputs=inputs, force=force):
+        return done
+    fingerprint = manifest.fingerprint("train", settings=asked, inputs=inputs)
+    _make_way(run, fingerprint=fingerprint, force=force)
+    job = _prepare(
+        run, settings=settings, size=size, time=time, elapsed=elapsed, seed=seed, key=fingerprint
+    )
+    facts = _train(
+        job,
+        run,
+        fingerprint=fingerprint,
+        checkpoint_seconds=parse_seconds(checkpoint_every),
+        live_prompt=live_prompt,
+    )
+    return _export(job, run, settings=asked, inputs=inputs, facts=facts)
+
+
+def run(recipe: Recipe, run: Path, *, force: bool = False, elapsed: float = 0.0) -> Manifest:
+    """The command `filiberto train`."""
+    from filiberto.evaluate.prompts import live_prompt
+
+    done = build(
+        run,
+        settings=recipe.train,
+        size=recipe.size,
+        time=recipe.time,
+        elapsed=elapsed,
+        checkpoint_every=recipe.checkpoint_every,
+        language=recipe.language,
+        seed=recipe.seed,
+        live_prompt=live_prompt(run, recipe),
+        force=force,
+    )
+    say(summary(done))
+    return done
+
+
+def summary(done: Manifest) -> str:
+    """The training in one line."""
+    facts, plan = done.facts, done.facts["plan"]
+    return (
+        f"model: {plan['size']}, {readable_number(plan['parameters'])} parameters"
+        f" · {readable_number(facts['tokens'])} tokens in {readable_seconds(facts['seconds'])}"
+        f" · validation loss {facts['validation_loss']:.3f} nats a masked token"
+        f" · {100 * facts['validation_accuracy']:.1f} % right"
+    )
+
+
+def _make_way(run: Path, *, fingerprint: str, force: bool) -> None:
+    """Keep this training's checkpoints, refuse another's, or throw all away."""
+    from filiberto.train import checkpoint, records
+
+    folder = run / "checkpoints"
+    if force:
+        shutil.rmtree(folder, ignore_errors=True)
+        for name in (records.METRICS, records.TIMINGS, "plan.json"):
+            (run / name).unlink(missing_ok=True)
+        return
+    if folder.exists():
+        safeio.sweep(folder)
+        other = checkpoint.newest_fingerprint(folder)
+        if other is not None and other != fingerprint:
+            raise OtherRunError(
+                f"{folder} holds a training with other settings or other tokens",
+                hint=f"take another folder, or throw it away: filiberto train {run} --force",
+            )
+
+
+def _prepare(
+    run: Path,
+    *,
+    settings: TrainConfig,
+    size: Size | Auto,
+    time: str,
+    elapsed: float,
+    seed: int,
+    key: str,
+) -> Job:
+    """Open the tokens, fix the plan and make a model with random weights."""
+    from filiberto.train import hardware, plan
+
+    machine = hardware.find_hardware(device=settings.device, precision=settings.precision)
+    safeio.write_json(run / "environment.json", hardware.environment(machine))
+    seconds = plan.training_seconds(time, elapsed=elapsed)
+    chosen = plan.choose_size(size, seconds=seconds, device=machine.device)
+    kept = _read_plan(run / "plan.json", key=key)
+    if kept is None:
+        job = _new_job(run, settings=settings, size=chosen, machine=machine, seed=seed)
+        fixed = _measured_plan(job, settings=settings, seconds=seconds)
+        safeio.write_json(run / "plan.json", {"fingerprint": key, **asdict(fixed)})
+        job = _new_job(run, settings=settings, size=chosen, machine=machine, seed=seed)
+    else:
+        job = _new_job(run, settings=settings, size=kept.size, machine=machine, seed=seed)
+        fixed = dataclasses.replace(
+            kept,
+            device=machine.device,
+            precision=machine.precision,
+            micro_rows=job.plan.micro_rows,
+        )
+    say(plan.describe(fixed))
+    return dataclasses.replace(job, plan=fixed)
+
+
+def _measured_plan(job: Job, *, settings: TrainConfig, seconds: float) -> Plan:
+    from filiberto.train import loop, plan
+
+    speed = loop.measure_speed(job, seconds=min(_MEASURE_SECONDS, 0.05 * seconds))
+    draft = job.plan
+    return plan.make_plan(
+        settings,
+        size=draft.size,
+        vocab_size=draft.vocab_size,
+        text_tokens=draft.text_tokens,
+        seconds=seconds,
+        tokens_per_second=speed,
+        peak_lr=draft.peak_lr,
+        device=draft.device,
+        precision=draft.precision,
+    )
+
+
+def _new_job(
+    run: Path, *, settings: TrainConfig, size: Size, machine: Hardware, seed: int
+) -> Job:
+    """A job with fresh weights and a draft of a plan, its speed unknown."""
+    from filiberto.tokens.stream import open_stream
+    from filiberto.train import loop, model, optim, plan, sampler
+
+    streams = {s: open_stream(run / "tokens", split=s) for s in ("train", "validation")}
+    header = streams["train"].header
+    _check_agreement(run, header)
+    samplers = {
+        split: sampler.Sampler(
+            stream,
+            row_length=settings.row_length,
+            bos_id=header["special_ids"]["<s>"],
+            seed=seed if split == "train" else loop.VALIDATION_SEED,
+        )
+        for split, stream in streams.items()
+    }
+    config = model.roberta_config(
+        model.SIZES[size],
+        vocab_size=header["vocab_size"],
+        row_length=settings.row_length,
+        special_ids=header["special_ids"],
+        dropout=settings.dropout,
+    )
+    network = model.new_model(config, seed=seed).to(machine.device)
+    draft = plan.make_plan(
+        settings,
+        size=size,
+        vocab_size=header["vocab_size"],
+        text_tokens=len(streams["train"]),
+        seconds=1.0,
+        tokens_per_second=1.0,
+        peak_lr=optim.peak_lr_for(settings, size=size),
+        device=machine.device,
+        precision=machine.precision,
+    )
+    return loop.Job(
+        model=network,
+        optimizer=optim.adamw(network, settings),
+        settings=settings,
+        plan=draft,
+        sampler=samplers["train"],
+        validation=samplers["validation"],
+        special_ids=header["special_ids"],
+        seed=seed,
+    )
+
+
+def _check_agreement(run: Path, header: dict[str, Any]) -> None:
+    """Refuse shards of another tokenizer than the one in the run folder."""
+    from filiberto.train.model import check_special_ids
+
+    own = safeio.sha256_of(run / "tokenizer" / "tokenizer.json")
+    if own != header["tokenizer"]:
+        raise StateError(
+            f"{run / 'tokens'} was made with another tokenizer than {run / 'tokenizer'}",
+            hint=f"make the tokens again: filiberto tokens {run} --force",
+        )
+    check_special_ids(header["special_ids"], vocab_size=header["vocab_size"])
+
+
+def _train(
+    job: Job,
+    run: Path,
+    *,
+    fingerprint: str,
+    checkpoint_seconds: float,
+    live_prompt: LivePrompt | None,
+) -> dict[str, Any]:
+    from filiberto.train import checkpoint, loop
+
+    state = checkpoint.load_newest(
+        run / "checkpoints", model=job.model, optimizer=job.optimizer, fingerprint=fingerprint
+    )
+    if state is None:
+        state = checkpoint.State(step=0, fingerprint=fingerprint)
+    elif state.step:
+        say(f"going on after step {state.step:,} of {job.plan.max_steps:,}")
+    state = loop.train_loop(
+        job,
+        run,
+        state=state,
+        checkpoint_seconds=checkpoint_seconds,
+        on_validation=lambda _: live_prompt(job.model) if live_prompt else "",
+    )
+    result = loop.validate(job)
+    return {
+        "plan": asdict(job.plan),
+        "tokens": job.plan.train_tokens,
+        "seconds": round(state.seconds, 1),
+        "validation_loss": result.loss,
+        "validation_accuracy": result.accuracy,
+    }
+
+
+def _export(
+    job: Job, run: Path, *, settings: dict[str, Any], inputs: dict[str, str], facts: dict[str, Any]
+) -> Manifest:
+    """Write the folder that `from_pretrained` loads."""
+    from filiberto.publish.card import model_card
+
+    with safeio.new_folder(run / "model") as folder:
+        job.model.save_pretrained(folder)
+        for file in (run / "tokenizer").iterdir():
+            if file.name != manifest.MANIFEST:
+                shutil.copyfile(file, folder / file.name)
+        card = model_card(run, facts=facts, language=settings["language"])
+        safeio.write_bytes(folder / "README.md", card.encode())
+        return manifest.finish(
+            folder,
+            stage="train",
+            settings=settings,
+            inputs=inputs,
+            facts=facts,
+            seconds=facts["seconds"],
+        )
+
+
+def _read_plan(path: Path, *, key: str) -> Plan | None:
+    """The plan of this very training, if it was made before."""
+    from filiberto.train.plan import Plan
+
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        return Plan(**data) if data.pop("fingerprint") == key else None
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError, KeyError) as error:
+        raise StateError(f"{path} is damaged: {error}", hint="delete it and run again") from None

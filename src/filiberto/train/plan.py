@@ -1,0 +1,168 @@
+"""From settings, text and measured speed to a fixed plan: steps, batch, intervals.
+
+    recipe.train + size + tokens there are + tokens/s + seconds there are  ->  Plan  ->  plan.json
+
+Nothing here touches the disk or the clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from filiberto.config import Auto, Size, TrainConfig, parse_seconds
+from filiberto.console import readable_number, readable_seconds
+from filiberto.train.model import SIZES, num_parameters
+
+# With no --size: the largest size that sees enough tokens in the time (docs/results.md). Seconds
+# of one GPU with bf16, or of a CPU, from which a size is worth it.
+_CPU_SECONDS: dict[Size, float] = {"tiny": 0, "mini": 1_500, "small": 36_000}
+_GPU_SECONDS: dict[Size, float] = {"mini": 0, "small": 600, "base": 5_400, "large": 172_800}
+
+# A micro-batch this long keeps two CPU cores busy and its activations in the cache.
+_CPU_MICRO_TOKENS = 4_096
+_GPU_MICRO_TOKENS = 65_536
+
+# Export and report come out of --time too.
+_REPORT_SHARE, _REPORT_MAX_SECONDS = 0.08, 120.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What will be done, in numbers."""
+
+    size: Size
+    parameters: int
+    vocab_size: int
+    row_length: int
+    text_tokens: int
+    max_steps: int
+    warmup_steps: int
+    batch_rows: int
+    micro_rows: int
+    peak_lr: float
+    validate_steps: int
+    log_steps: int
+    checkpoint_steps: int | None
+    tokens_per_second: float
+    device: str
+    precision: str
+
+    @property
+    def batch_tokens(self) -> int:
+        """Tokens of one optimizer step."""
+        return self.batch_rows * self.row_length
+
+    @property
+    def train_tokens(self) -> int:
+        """Tokens of the whole training."""
+        return self.max_steps * self.batch_tokens
+
+    @property
+    def epochs(self) -> float:
+        """Passes over the text."""
+        return self.train_tokens / self.text_tokens
+
+    @property
+    def seconds(self) -> float:
+        """Expected training time."""
+        return self.train_tokens / self.tokens_per_second
+
+
+def choose_size(wanted: Size | Auto, *, seconds: float, device: str) -> Size:
+    """The size asked for, or the largest worth training in the time on the device."""
+    if wanted != "auto":
+        return wanted
+    limits = _GPU_SECONDS if device == "cuda" else _CPU_SECONDS
+    return max((limit, size) for size, limit in limits.items() if limit <= seconds)[1]
+
+
+def training_seconds(time: str, *, elapsed: float) -> float:
+    """Seconds left for training when `--time` holds the whole command.
+
+    Args:
+        time: for the whole command, such as `10m`.
+        elapsed: seconds of it that are gone.
+    """
+    total = parse_seconds(time)
+    reserve = min(_REPORT_SHARE * total, _REPORT_MAX_SECONDS)
+    return max(total - elapsed - reserve, 0.1 * total)
+
+
+def batch_shape(settings: TrainConfig, *, device: str) -> tuple[int, int]:
+    """Rows of the global batch and of a micro-batch, the second dividing the first."""
+    rows = max(1, round(settings.batch_tokens / settings.row_length))
+    micro_tokens = settings.micro_batch_tokens
+    if micro_tokens == "auto":
+        micro_tokens = _GPU_MICRO_TOKENS if device == "cuda" else _CPU_MICRO_TOKENS
+    most = max(1, min(rows, micro_tokens // settings.row_length))
+    return rows, max(n for n in range(1, most + 1) if rows % n == 0)
+
+
+def make_plan(
+    settings: TrainConfig,
+    *,
+    size: Size,
+    vocab_size: int,
+    text_tokens: int,
+    seconds: float,
+    tokens_per_second: float,
+    peak_lr: float,
+    device: str,
+    precision: str,
+) -> Plan:
+    """Fix the numbers of a training.
+
+    The end is `max_steps`, or `epochs` over the text, or what fits into `seconds`.
+
+    Args:
+        text_tokens: training tokens there are.
+        seconds: time for training, used where neither steps nor epochs are set.
+        tokens_per_second: measured on this machine with this model.
+    """
+    batch_rows, micro_rows = batch_shape(settings, device=device)
+    batch_tokens = batch_rows * settings.row_length
+    if settings.max_steps is not None:
+        steps = settings.max_steps
+    elif settings.epochs is not None:
+        steps = round(settings.epochs * text_tokens / batch_tokens)
+    else:
+        steps = int(seconds * tokens_per_second / batch_tokens)
+    steps = max(1, steps)
+    return Plan(
+        size=size,
+        parameters=num_parameters(
+            SIZES[size], vocab_size=vocab_size, row_length=settings.row_length
+        )[1],
+        vocab_size=vocab_size,
+        row_length=settings.row_length,
+        text_tokens=text_tokens,
+        max_steps=steps,
+        warmup_steps=min(max(1, round(settings.warmup_share * steps)), steps),
+        batch_rows=batch_rows,
+        micro_rows=micro_rows,
+        peak_lr=peak_lr,
+        validate_steps=_every(settings.validate_steps, steps=steps, parts=10),
+        log_steps=_every(settings.log_steps, steps=steps, parts=200),
+        checkpoint_steps=(
+            None if settings.checkpoint_steps == "auto" else settings.checkpoint_steps
+        ),
+        tokens_per_second=round(tokens_per_second, 1),
+        device=device,
+        precision=precision,
+    )
+
+
+def describe(plan: Plan) -> str:
+    """The plan in two lines for a person."""
+    return (
+        f"plan: {plan.size}, {readable_number(plan.parameters)} parameters · "
+        f"{readable_number(plan.text_tokens)} tokens of text, "
+        f"{readable_number(plan.train_tokens)} to read ({plan.epochs:.2g} epochs)\n"
+        f"      {plan.max_steps:,} steps of {plan.batch_tokens:,} tokens in rows of "
+        f"{plan.row_length} · {readable_number(plan.tokens_per_second)} tokens/s on {plan.device} "
+        f"in {plan.precision} · about {readable_seconds(plan.seconds)}"
+    )
+
+
+def _every(setting: int | Auto, *, steps: int, parts: int) -> int:
+    return max(1, steps // parts) if setting == "auto" else setting
