@@ -48,28 +48,29 @@ def readable_seconds(seconds: float) -> str:
 
 
 def readable_number(number: float) -> str:
-    """A count in at most four significant figures: `950`, `12.3k`, `4.56M`, `1.20G`."""
+    """A count in a few figures: `5.3`, `950`, `12.3k`, `4.56M`, `1.20G`."""
     for limit, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
         if abs(number) >= limit:
             scaled = number / (1e3 if unit == "k" else limit)
             return f"{scaled:.1f}{unit}" if unit == "k" else f"{scaled:.2f}{unit}"
-    return f"{number:.0f}"
+    return f"{number:.1f}" if 0 < abs(number) < 10 else f"{number:.0f}"
 
 
 @contextmanager
-def progress(what: str, *, total: float, unit: str) -> Iterator[Advance]:
+def progress(what: str, *, total: float, unit: str, done: float = 0.0) -> Iterator[Advance]:
     """Show how far a piece of work is, its rate and the time left.
 
     Args:
         what: the work, in a word or two.
         total: all of it, in `unit`.
-        unit: what is counted, such as `bytes` or `steps`.
+        unit: what is counted, such as `bytes` or `tokens`.
+        done: how much of it was done before, which says nothing about the rate.
     """
     if sys.stderr.isatty():
-        with _bar(what, total=total, unit=unit) as advance:
+        with _bar(what, total=total, unit=unit, done=done) as advance:
             yield advance
     else:
-        yield PlainProgress(what, total=total, unit=unit)
+        yield PlainProgress(what, total=total, unit=unit, done=done)
 
 
 class PlainProgress:
@@ -81,33 +82,36 @@ class PlainProgress:
         *,
         total: float,
         unit: str,
+        done: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._what, self._total, self._unit, self._clock = what, total, unit, clock
-        self._done = 0.0
+        self._done = self._before = done
+        self._note = ""
         self._start = self._last = clock()
 
     def __call__(self, amount: float, note: str = "") -> None:
         """Count `amount` more, and print a line if the last one is old."""
         self._done += amount
+        self._note = note or self._note
         now = self._clock()
         if now - self._last < PLAIN_INTERVAL_SECONDS:
             return
         self._last = now
-        rate = self._done / (now - self._start)
+        rate = (self._done - self._before) / (now - self._start)
         left = (self._total - self._done) / rate if rate else 0.0
         share = 100 * self._done / self._total if self._total else 100.0
         parts = [
             f"{self._what}: {share:.0f} %",
             f"{readable_number(rate)} {self._unit}/s",
             f"{readable_seconds(left)} left",
-            *([note] if note else []),
+            *([self._note] if self._note else []),
         ]
         print(" · ".join(parts), file=sys.stderr, flush=True)
 
 
 @contextmanager
-def _bar(what: str, *, total: float, unit: str) -> Iterator[Advance]:
+def _bar(what: str, *, total: float, unit: str, done: float) -> Iterator[Advance]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
     from rich.progress import TimeRemainingColumn as Left
@@ -126,5 +130,9 @@ def _bar(what: str, *, total: float, unit: str) -> Iterator[Advance]:
         TextColumn("{task.fields[note]}", style="dim", markup=False),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=total, note="")
-        yield lambda amount, note="": bar.update(task, advance=amount, note=note)
+        task = bar.add_task(what, total=total, completed=done, note="")
+
+        def advance(amount: float, note: str = "") -> None:
+            bar.update(task, advance=amount, **({"note": note} if note else {}))
+
+        yield advance

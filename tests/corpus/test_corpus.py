@@ -19,7 +19,13 @@ from hypothesis import strategies as st
 from filiberto import corpus
 from filiberto.config import CorpusConfig, Recipe
 from filiberto.corpus import blocks, engine, funnel, reading, store
-from filiberto.errors import BadDataError, OtherRunError, UnfinishedStageError, UsageError
+from filiberto.errors import (
+    BadDataError,
+    OtherRunError,
+    TryAgainError,
+    UnfinishedStageError,
+    UsageError,
+)
 from filiberto.runfolder.manifest import Manifest
 
 LINES = ["uno", "due", "tre", "quattro", "cinque", "sei"]
@@ -463,6 +469,28 @@ def test_a_sample_is_all_text_or_a_uniform_part(run: Path, tmp_path: Path):
 def test_a_sample_needs_a_finished_corpus(run: Path):
     with pytest.raises(UnfinishedStageError, match="corpus is unfinished"):
         list(reading.sample(run / "corpus", max_bytes=1, seed=0))
+
+
+def test_an_engine_that_stops_early_is_noticed(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(engine, "neighbours", lambda sources, min_bytes: [range(1)])
+    folder = big_folder(tmp_path)
+    with pytest.raises(TryAgainError, match="stopped after 1 of 8 sources"):
+        build(run, folder)
+    assert list(run.iterdir()) == []
+
+
+def test_a_disk_that_is_full_ends_the_reading(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(store.Spool, "add", full)
+    with pytest.raises(OSError, match="No space left"):
+        build(run, big_folder(tmp_path))
+    assert list(run.iterdir()) == []
 
 
 def test_the_phrasebook_is_built_like_any_text(run: Path):

@@ -17,7 +17,7 @@ class Topic:
 
 TOPICS: dict[str, Topic] = {
     "how_are_you": Topic(
-        14.0,
+        18.0,
         (
             "- {hello} {A}, come va {how_time}? - {fine}, e tu, {B}? - {fine_because}.",
             "{hello} {A}, come va {how_time}?",
@@ -27,8 +27,8 @@ TOPICS: dict[str, Topic] = {
             "{hello} a tutti, come va {how_time}?",
             "- {hello} {A}, come va {how_thing}? - {fine}, {B}, {news}.",
             "- {hello}, sono {A}. - {hello} {A}, come va? - {fine_because}.",
-            "- {hello} {titled}, come va {how_thing}? - {fine}, e Lei, {titled}?",
-            "- {hello} {titled}, come va {how_time}? - {fine_because}.",
+            "- {good_day} {titled}, come va {how_thing}? - {fine}, e Lei, {titled}?",
+            "- {good_day} {titled}, come va {how_time}? - {fine_because}.",
             "- {hello} {A}, come stai {how_time}? - {fine_because}, e tu?",
             "- Pronto, sono {A}. - {hello} {A}, come va {how_thing}? - {fine_because}.",
             "{hello} {A}, è tanto che non ci vediamo, come va {how_thing}?",
@@ -37,12 +37,17 @@ TOPICS: dict[str, Topic] = {
             "{A}, come va {how_time}?",
             "Allora {A}, come va {how_time}?",
             "- Come va {how_thing}, {A}? - {fine_because}.",
+            "{hello} {A} e {B}, come va?",
+            "- {greeting}, come va? - {fine_because}.",
+            "- {hello} {A}, come va? - {fine_because}. E tu, {B}, come va {how_time}?",
+            "{good_day} {titled}, come va?",
+            "{news}. E tu, {A}, come va?",
             "- Com'è andata ieri, {A}? - {fine}, ma adesso sono [un po'|molto] {adj stanco A}.",
             "{hello} {A}, come va? {news}.",
         ),
     ),
     "where_to_meet": Topic(
-        14.0,
+        17.0,
         (
             "{A}, dove ci {meet} {meet_time}?",
             "{A}, dove ci {meet} {meet_time}, {place} o {place}?",
@@ -51,6 +56,9 @@ TOPICS: dict[str, Topic] = {
             "- {A}, dove ci {meet} {meet_time}? - Ci {meet} {place} alle {hour}.",
             "- {hello} {A}, dove ci {meet} {meet_time}? - {place} alle {hour}, va bene?",
             "{hello}, dove ci {meet} {meet_time}?",
+            "{hello}, dove ci {meet} {meet_time}, {place}?",
+            "{hello}, dove ci {meet} {meet_time} alle {hour}?",
+            "- {hello}, dove ci {meet} {meet_time}? - {place} alle {hour}, {A}.",
             "Dove ci {meet} {meet_time}, {place}?",
             "Dove ci {meet} {meet_time} alle {hour}?",
             "{hello}, a che ora ci {meet} {meet_time}?",
@@ -65,7 +73,7 @@ TOPICS: dict[str, Topic] = {
         ),
     ),
     "what_if": Topic(
-        16.0,
+        22.0,
         (
             "{che}cosa sarebbe {happened} se {other_choice}?",
             "{che}cosa sarebbe {happened} se {other_choice}?",
@@ -88,7 +96,7 @@ TOPICS: dict[str, Topic] = {
             "{s} {avere pres} scelto un altro giorno per [la festa|la cena|il viaggio|la visita].",
             "Per [la festa|la cena|il viaggio] {s} {avere cond} scelto un altro giorno.",
             "Peccato che {A} abbia scelto un altro giorno per [la festa|la cena|il viaggio].",
-            "- Va bene {meet_time}, {A}? - No, è meglio un altro giorno, magari {soon}.",
+            "- Va bene [oggi|stasera], {A}? - No, è meglio un altro giorno, magari {other_day}.",
         ),
     ),
     "shop": Topic(
@@ -96,7 +104,7 @@ TOPICS: dict[str, Topic] = {
         (
             "- {good_day}, vorrei {un+ clothes}. - Certo, {title}, costa {price} euro.",
             "- Quanto costa {il clothes}, {title}? - {price} euro. - {thanks}, ma è troppo per me.",
-            "- {good_day}, quanto costa {questo thing}, {title}? - {price} euro. - {thanks}, {bye}.",
+            "- {good_day}, quanto costa {questo thing}? - {price} euro. - {thanks}, {bye}.",
             "- {good_day}, mi dia {quantity} di [pane|riso|pesce|carne|frutta|verdura|formaggio]. "
             "- Ecco a Lei, sono {cheap} euro.",
             "- Scusi, avete {un+ thing}? - No, ma abbiamo {un+ thing}, costa {price} euro.",
@@ -145,11 +153,11 @@ TOPICS: dict[str, Topic] = {
         (
             "- {hello}, come ti chiami? - Mi chiamo {A}, e tu? - Io sono {B}, vengo da {city}.",
             "- Piacere, sono {A}. - Piacere, io sono {B} e vengo da {city}.",
-            "- Quanti anni hai, {A}? - Ho {age} anni, e tu, {B}? - Io ne ho {age}.",
-            "{A} ha {age} anni, è di {city} ed è molto {adj character A}.",
+            "- Quanti anni hai, {A}? - Ho {age}, e tu, {B}? - Anch'io ho {age}.",
+            "{A} ha {age}, è di {city} ed è molto {adj character A}.",
             "{s} {essere pres} di {city}, ma adesso {stare pres} {city a}.",
-            "Mio [fratello|cugino|zio|nonno] si chiama {name m} e ha {age} anni.",
-            "Mia [sorella|cugina|zia|nonna] si chiama {name f} e ha {age} anni.",
+            "Mio [fratello|cugino] si chiama {name m} e ha {age}.",
+            "Mia [sorella|cugina] si chiama {name f} e ha {age}.",
             "- Da dove viene, {title}? - Sono di {city}, ma lavoro {city a}.",
         ),
     ),
@@ -162,10 +170,10 @@ TOPICS: dict[str, Topic] = {
             "{s} {essere pres} {adj character} come {name}.",
             "Oggi {s} {essere pres} [molto|più|meno] {adj mood}.",
             "{s} {avere pres} {un+ thing} e {un+ clothes}.",
-            "{s} {avere pres} [i capelli|gli occhi] {eye} e {essere pres} molto {adj character}.",
+            "{s} {essere pres} molto {adj character} e {avere pres} [i capelli|gli occhi] {eye}.",
             "{city a} c'è {un+ sight}.",
-            "{city} è più [grande|piccola|tranquilla|antica|rumorosa] di {city}.",
-            "La casa di {who} {city a} ha {few} stanze ed è molto [bella|comoda|luminosa].",
+            "{city} è [più|meno] [bella|lontana|tranquilla|cara|rumorosa] di {city}.",
+            "La casa {who di} {city a} ha {few} stanze ed è molto [bella|comoda|luminosa].",
             "{obj vehicle one} è più {aobj veloce} {di vehicle}.",
             "{obj text one} di {name} è molto [{aobj lungo}|{aobj interessante}|{aobj noioso}].",
             "Mia [madre|nonna] è [alta|paziente|gentile] come {name f}, ma più [timida|seria].",
@@ -174,13 +182,13 @@ TOPICS: dict[str, Topic] = {
     "where_things_are": Topic(
         4.0,
         (
-            "- Dov'è {il thing} di {name}? - È {su top}, vicino {al thing}.",
-            "{il thing} è {su top} e {il book} è {in box}.",
-            "- {A}, dov'è {il thing}? - Era {in box}, ma adesso è {su top}.",
-            "{il gift} di {name} è ancora {in box}.",
-            "C'è {un+ thing} {su top} di {name}.",
+            "- Dov'è {il small} di {name}? - È {su top}, vicino {al small}.",
+            "{il small} è {su top} e {il book} è {in box}.",
+            "- {A}, dov'è {il small}? - Era {in box}, ma adesso è {su top}.",
+            "{il small} di {name} è ancora {in box}.",
+            "C'è {un+ small} {su top} di {name}.",
             "- {A}, sai dove sono {i clothes}? - Sono {in wardrobe}, in camera di {name}.",
-            "{il book} è [sotto|dietro|sopra] {il top}, vicino {al thing}.",
+            "{il book} è [sotto|dietro|sopra] {il top}, vicino {al small}.",
         ),
     ),
     "clitics": Topic(
@@ -188,7 +196,7 @@ TOPICS: dict[str, Topic] = {
         (
             "- {A}, hai comprato {obj thing}? - Sì, {lo avere} {pobj comprare} {past} {city a}.",
             "- {A}, avete letto {obj text}? - Sì, {lo avere 3} {pobj leggere} {past}.",
-            "- Dove hai messo {obj thing}, {A}? - {lo avere} {pobj mettere} {su top}.",
+            "- Dove hai messo {obj small}, {A}? - {lo avere} {pobj mettere} {su top}.",
             "- {A}, hai visto {obj thing}? - No, chiedi a {name}.",
             "- {A}, mi dai {obj thing one}? - Certo, te {lo} do {soon}.",
             "- Dove metti {obj clothes}, {A}? - {lo} metto {in wardrobe}.",
@@ -207,8 +215,8 @@ TOPICS: dict[str, Topic] = {
         3.0,
         (
             "- Di chi è {questo thing}? - È di {name}.",
-            "Il mio [ombrello|orologio|zaino|telefono] è {su top}, il tuo è {in box}.",
-            "La mia [borsa|penna|valigia] è [nuova|bianca], quella di {name} è [vecchia|nera].",
+            "Il mio [ombrello|orologio|quaderno|telefono] è {su top}, il tuo è {in box}.",
+            "La mia [borsa|penna|bicicletta] è [nuova|bianca], quella di {name} è [vecchia|nera].",
             "- È [tuo il telefono|tua la borsa|tuo l'ombrello|tua la penna], {A}? "
             "- No, è di {name}.",
             "- Sono [tuoi i libri|tue le chiavi|tuoi i guanti], {A}? - No, sono di {name}.",
@@ -244,7 +252,7 @@ TOPICS: dict[str, Topic] = {
             "[Il ragazzo|Il signore|Lo studente] che è {place} si chiama {name m}.",
             "[La ragazza|La signora|La studentessa] che è {place} si chiama {name f}.",
             "{il person} con cui {s} {essere impf} {place} abita {city a}.",
-            "{il thing} che è {su top} è di {name}.",
+            "{il small} che è {su top} è di {name}.",
             "Il treno che parte alle {clock} va {city a}.",
             "La città in cui {s} {stare pres} è {city}.",
             "{s} non {sapere pres} dove {essere subj t} {t}.",
@@ -269,13 +277,13 @@ TOPICS: dict[str, Topic] = {
         4.0,
         (
             "- Scusi, {title}, dov'è [la stazione|il museo|la farmacia|il mercato]? - {way}.",
-            "- {A}, mi passi {il thing}, per favore? - Certo, {B}.",
-            "{thanks} {A}, [sei molto gentile|a domani|a presto], ci {meet} {meet_time}.",
+            "- {A}, mi passi {il small}, per favore? - Certo, {B}.",
+            "{thanks} {A}, [sei molto gentile|a presto], ci {meet} {meet_time}.",
             "{A}, mi puoi aiutare {soon}? Ho bisogno di {un thing}.",
             "Scusa, {A}, ma {soon} non posso, sono {place} con {name}.",
             "Arrivederci, {titled}, ci {meet} {soon}.",
             "Buonanotte, {A}, ci {meet} {soon} {place}.",
-            "Tanti auguri, {A}, oggi compi {age} anni!",
+            "Tanti auguri, {A}, oggi compi {age}!",
         ),
     ),
 }

@@ -30,6 +30,7 @@ from filiberto.corpus import cleaning, dedup, records
 from filiberto.corpus.decoding import Reason
 from filiberto.corpus.records import Log
 from filiberto.corpus.sources import Source
+from filiberto.errors import TryAgainError
 
 _TASK_BYTES = 4 << 20  # neighbouring files are read by one task up to this size on disk
 _BATCH_BYTES = 4 << 20
@@ -52,20 +53,32 @@ def clean_batches(
 
     Raises:
         UserError: a source is damaged or unusable.
+        TryAgainError: the engine was stopped before all was read.
     """
     rows = _RecordSource(sources, settings=settings, seed=seed, log=log).read()
     cleaned = rows.select(
         rows["index"], rows["offset"], _clean_and_hash(rows["text"], rows["reason"])
     )
+    # One result waits at most: batches are large.
+    batches = cleaned.to_arrow_iter(results_buffer_size=1)
     try:
-        # One result waits at most: batches are large.
-        yield from cleaned.to_arrow_iter(results_buffer_size=1)
+        # Not `yield from`: when nobody wants more, the readers must hear of it before Daft does.
+        while (batch := next(batches, None)) is not None:
+            yield batch
     except Exception:
         if log.failure is None:
             raise
-    # Daft 0.7.26 wraps a task's error in its own, or ends as if nothing had been.
+    finally:
+        log.stopped = True
+    # Daft 0.7.26 wraps a task's error in its own, or ends as if nothing had been; it also ends so
+    # at SIGINT, whoever else handles that.
     if log.failure is not None:
         raise log.failure from None
+    if len(log.records) < len(sources):
+        raise TryAgainError(
+            f"reading was stopped after {len(log.records)} of {len(sources)} sources",
+            hint="run the same command again",
+        )
 
 
 @daft.func.batch(
@@ -143,11 +156,14 @@ class _RecordTask(DataSourceTask):
     async def read(self) -> AsyncIterator[RecordBatch]:
         # All tasks share Daft's one event loop: what blocks goes to a thread.
         try:
-            while (batch := await asyncio.to_thread(next, self._batches, None)) is not None:
+            while (batch := await asyncio.to_thread(self._next)) is not None:
                 yield RecordBatch.from_arrow_record_batches([batch], records.SCHEMA)
         except Exception as error:
             self._log.fail(error)
             raise
+
+    def _next(self) -> pa.RecordBatch | None:
+        return None if self._log.stopped else next(self._batches, None)
 
 
 def neighbours(sources: Sequence[Source], *, min_bytes: int) -> Iterator[range]:

@@ -141,13 +141,22 @@ UNTESTED: tuple[Frame, ...] = (
             "[{who a}|A me|A noi] piace {V} {c}.",
             "è [bello|facile|importante|utile|difficile|meglio] {V} {c}.",
         ),
+        weight=2.5,
     ),
-    Frame("purpose", "infinitive", ("{s} {essere pres} {place} per {V} {c}.",), weight=0.5),
+    Frame(
+        "purpose",
+        "infinitive",
+        (
+            "{s} non {avere pres} [tempo|più tempo|il tempo] per {V} {c}.",
+            "{s} non {avere pres} voglia di {V} {c}[| {soon}].",
+        ),
+        weight=0.7,
+    ),
     Frame(
         "prohibition",
         "infinitive",
         ("[{name}, |]non {V} {c}[, per favore| adesso|, è tardi]!",),
-        weight=0.5,
+        weight=1.5,
     ),
     Frame(
         "future_perfect",
@@ -194,20 +203,20 @@ UNTESTED: tuple[Frame, ...] = (
     Frame(
         "although",
         "subj",
-        ("[Benché|Sebbene] {s} {V} spesso {c}, non {essere pres} mai {adj mood}.",),
+        ("[Benché|Sebbene] {s} {V} spesso {c}, {but_still}.",),
     ),
-    Frame("formal_request", "subj", ("{titled}, {V} {c}, per favore.",), person=2, weight=0.5),
+    Frame("formal_request", "subj", ("{titled}, {V} {c}, per favore.",), person=2, weight=1.5),
     Frame(
         "past_opinion",
         "isubj",
-        ("{head opinion} che {s} {V} {c}[|| ogni {day}].",),
+        ("{head opinion} che {s} {V} {c}[||| ogni {day}].",),
         weight=2.5,
     ),
     Frame("if_only", "isubj", ("Magari {s} {V} {c}[| {soon}]!",)),
     Frame(
         "gladly",
         "cond",
-        ("{s} {V} volentieri {c}[|, ma non {avere pres} [tempo|soldi|voglia]].",),
+        ("{s} {V} volentieri {c}[|, ma non {avere pres} tempo|, ma {soon} non {potere pres}].",),
         weight=2.0,
     ),
     Frame(
@@ -234,7 +243,7 @@ UNTESTED: tuple[Frame, ...] = (
             "Una volta {s} {V} {c}[| ogni {day}].",
             "Quando {essere impf} {adj piccolo}, {s} {V} {c}[| ogni {day}].",
             "L'anno scorso {s} {V} spesso {c}.",
-            "{t} mi ha detto che {s} {V} spesso {c}.",
+            "{head told} che {s} {V} spesso {c}.",
         ),
         weight=3.0,
     ),
@@ -245,13 +254,15 @@ UNTESTED: tuple[Frame, ...] = (
         weight=2.5,
     ),
     Frame("if_sun", "fut", ("Se {soon} {real}, {s} {V} {c}.",)),
-    Frame("request", "imp", ("{name}, {V} {c}[, per favore| subito| adesso]!",), person=1),
+    Frame(
+        "request", "imp", ("{name}, {V} {c}[, per favore| subito| adesso]!",), person=1, weight=2.5
+    ),
     Frame(
         "request_of_many",
         "imp",
         ("[Ragazzi|Ragazze|Bambini|Amici], {V} {c}[, per favore| subito| adesso]!",),
         person=4,
-        weight=0.5,
+        weight=1.5,
     ),
 )
 """The frames that show every verb."""

@@ -71,7 +71,6 @@ def require_sound(
     Raises:
         BadDataError: with the counts and an example.
     """
-    assert len(log.records) == len(sources), "the engine left sources unread"
     read, bad = sum(log.records.values()), book.bad
     if bad.any() and bad.sum() > max_bad_share * read:
         worst = int(np.bincount(book.source[bad]).argmax())

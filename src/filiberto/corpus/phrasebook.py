@@ -29,8 +29,8 @@ NEVER_HELD_OUT = ("fare", "dire", "andare", "arrivare", "finire")
 """Verbs of the set phrases: they are met in nearly every frame."""
 
 LOWER_CASE_SHARE = 1 / 3
-TALK_SHARE = 0.3
-SINGLE_SHARE = 0.35
+TALK_SHARE = 0.35
+SINGLE_SHARE = 0.3
 """The shares of documents that are as in a chat, that are talk, that are one sentence."""
 
 MAX_SENTENCE_SHARE = 0.0004
@@ -150,22 +150,34 @@ def _document(rng: Random) -> str:
         return _capitals(scene.fill(scene.any(topic.templates)))
     scene = Scene(rng)
     if chance < TALK_SHARE + SINGLE_SHARE:
-        return _frame_sentence(scene, told=0)
-    return " ".join(_frame_sentence(scene, told=told) for told in range(rng.choice((2, 2, 3, 4))))
+        return _single(scene)
+    return " ".join(_told(scene, nth) for nth in range(rng.choice((2, 2, 3, 4))))
 
 
-def _frame_sentence(scene: Scene, *, told: int) -> str:
-    """A sentence of a frame, after `told` others about the same subject."""
-    rng = scene.rng
+def _single(scene: Scene) -> str:
+    """One sentence of any frame."""
+    frame, infinitive = _frame_and_verb(scene)
+    if frame.person is None:
+        scene.mention(_mention(scene, frame, 0))
+        return sentence(scene, frame, infinitive)
+    return sentence(Scene(scene.rng, subject=_YOU[frame.person]), frame, infinitive)
+
+
+def _told(scene: Scene, nth: int) -> str:
+    """The nth sentence of a paragraph about the scene's subject, whom nobody interrupts."""
+    frame, infinitive = _frame_and_verb(scene)
+    while "{s}" not in frame.templates[0]:
+        frame, infinitive = _frame_and_verb(scene)
+    scene.mention(_mention(scene, frame, nth))
+    return sentence(scene, frame, infinitive)
+
+
+def _frame_and_verb(scene: Scene) -> tuple[Frame, str]:
     while True:
-        frame = rng.choices(FRAMES, cum_weights=_frame_weights())[0]
+        frame = scene.rng.choices(FRAMES, cum_weights=_frame_weights())[0]
         infinitive = scene.any(tuple(LEXICAL))
         if infinitive in _allowed(frame.name):
-            break
-    if frame.person is not None:
-        return sentence(Scene(rng, subject=_YOU[frame.person]), frame, infinitive)
-    scene.mention(_mention(scene, frame, told))
-    return sentence(scene, frame, infinitive)
+            return frame, infinitive
 
 
 _YOU: dict[int, Subject] = {
@@ -176,19 +188,25 @@ _YOU: dict[int, Subject] = {
 """Whom the imperatives speak to."""
 
 
-def _mention(scene: Scene, frame: Frame, told: int) -> str:
+def _mention(scene: Scene, frame: Frame, nth: int) -> str:
     """How a sentence calls its subject: pronouns are left unsaid where the form tells them."""
     subject = scene.person("s")
     chance = scene.rng.random()
     if frame.category in ("subj", "isubj") or frame.name in ("past_belief", "doing_believed"):
-        return "pronoun" if told and chance < 0.5 else "by name"
+        return "pronoun" if nth and chance < 0.5 else "by name"
     if subject.person not in (2, 5):
         return "unsaid" if chance < 0.4 else "by name"
-    if not told or any("{t" in template for template in frame.templates):
-        return "pronoun" if told and chance < 0.3 else "by name"
+    if not nth or _has_others(frame):
+        return "pronoun" if nth and chance < 0.3 else "by name"
     if chance < 0.4:
         return "pronoun"
     return "unsaid" if chance < 0.7 else "by name"
+
+
+def _has_others(frame: Frame) -> bool:
+    """Whether a sentence speaks of somebody else too, so that its subject must be said."""
+    others = ("{t}", "{head", "{interruption}", "{occasion}")
+    return any(other in template for template in frame.templates for other in others)
 
 
 def _capitals(text: str) -> str:

@@ -23,21 +23,22 @@ _PLACES_AND_TIMES: dict[str, str] = {
 _CLAUSES: dict[str, str] = {
     "modal": "[{dovere pres}|{potere pres}|{volere pres}|{dovere cond}|{potere cond}"
     "|{volere cond}]",
+    "but_still": "[nessuno lo sa|non ne {parlare pres} mai|non {essere pres} mai {adj stanco}]",
     "but": "[ma è tardi|ma non è facile|ma non adesso|se c'è tempo]",
     "neutral": "[{pensare pres} a tutto|{controllare pres} l'ora|{spegnere pres} la luce"
     "|{si} {riposare pres} un po'|{avere pres} bisogno di una pausa"
     "|{si} {fermare pres} un momento]",
     "neutral_past": "[{avere pres} pensato a tutto|{avere pres} controllato l'ora"
     "|{avere pres} spento la luce|{si} {essere pres} {ptc riposare} un po'"
-    "|{si} {essere pres} {ptc fermare} un momento|{avere pres} dimenticato il telefono]",
-    "result": "[{essere cond} più {adj contento}|{essere cond} meno {adj stanco}"
+    "|{si} {essere pres} {ptc fermare} un momento|{avere pres} controllato tutto]",
+    "result": "[{essere cond} più {adj contento}|{essere cond} molto {adj felice}"
     "|tutto sarebbe più facile|tutti sarebbero contenti|la giornata sarebbe più bella"
     "|non ci sarebbero problemi|sarebbe una bella cosa]",
     "result_past": "[{essere cond} {ptc essere} più {adj contento}|tutto sarebbe stato più facile"
     "|sarebbe stato meglio|non ci sarebbero stati problemi|tutti sarebbero stati contenti]",
     "leisure": "[tempo|più tempo|un'ora libera|un giorno libero|meno lavoro|meno impegni]",
     "young": "[da {adj giovane}|quando {essere impf} {adj giovane}]",
-    "unreal": "[non piovesse|fosse domenica|fosse estate|non fosse così tardi|ci fosse il sole"
+    "unreal": "[non piovesse|ci fosse più tempo|fosse estate|non fosse così tardi|ci fosse il sole"
     "|non fosse così freddo|fosse possibile]",
     "present_time": "[piove|fa freddo|fa caldo|c'è il sole|è domenica|{essere pres} {adj libero}"
     "|{avere pres} tempo|{essere pres} in vacanza]",
@@ -53,10 +54,12 @@ _CLAUSES: dict[str, str] = {
 }
 
 _HEADS: dict[str, str] = {
-    "belief": "[credo|penso|non credo|non penso|immagino|spero|dubito|ho paura]",
-    "belief_other": "{t} [crede|pensa|non crede|non pensa|immagina|spera|dubita|ha paura]",
+    "belief": "[credo|penso|non credo|non penso|immagino|spero|dubito]",
+    "belief_other": "{t} [crede|pensa|non crede|non pensa|immagina|spera|dubita]",
     "certainty": "[sono [sicuro|sicura|certo|certa]|so|sento|prometto]",
     "certainty_other": "{t} [è {adj sicuro t}|è {adj certo t}|sa|sente]",
+    "told": "{t} mi ha detto",
+    "told_other": "{t} [sapeva|ricordava|raccontava]",
     "opinion": "[volevo|speravo|credevo|pensavo|bisognava|sembrava|era [meglio|importante]]",
     "opinion_other": "[{t} [voleva|sperava|credeva|pensava]|bisognava|sembrava"
     "|era [meglio|importante]]",
@@ -67,6 +70,7 @@ _HEADS: dict[str, str] = {
 
 _TALK: dict[str, str] = {
     "hello": "[ciao|ciao|ciao|salve|ehi|buongiorno|buongiorno|buonasera|buon pomeriggio]",
+    "greeting": "[salve|ehi|buonasera|buon pomeriggio|allora|pronto|ciao [ragazzi|amici|ragazze]]",
     "good_day": "[buongiorno|buonasera|salve|buon pomeriggio]",
     "how_time": "[| oggi| stamattina| stasera| in questi giorni| {city a}| {place}]",
     "how_thing": "[il lavoro|la scuola|lo studio|la vita|la giornata|il viaggio|la vacanza|a casa"
@@ -102,8 +106,10 @@ _TALK: dict[str, str] = {
     "cheap": "[due|tre|cinque|sette|dieci|dodici|quindici|venti]",
     "price": "[venti|venticinque|trenta|quaranta|cinquanta|ottanta|cento|duecento]",
     "few": "[due|tre|quattro|cinque|sei|sette|otto|nove|dieci]",
-    "age": "[dieci|dodici|quindici|diciotto|venti|ventidue|trenta|quaranta|sessanta]",
+    "age": "[dieci anni|dodici anni|quindici anni|diciotto anni|vent'anni|ventidue anni|trent'anni"
+    "|trentadue anni|quarant'anni|cinquant'anni]",
     "thanks": "[grazie|grazie mille|grazie tante]",
+    "other_day": "[domani|domani sera|sabato|domenica|lunedì]",
     "bye": "[arrivederci|buona giornata|ci penso|va bene|[lunedì|domani] ritorno]",
     "quantity": "[un chilo|mezzo chilo|due chili|un po'|due etti]",
     "eye": "[neri|castani|chiari|scuri]",

@@ -45,6 +45,8 @@ class Log:
     """Bytes read from disk."""
     failure: BaseException | None = None
     """The first error; the engine hands it on wrapped in one of its own."""
+    stopped: bool = False
+    """Nobody wants more records: Daft would wait for the readers to come to their end."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def advance(self, num_bytes: int) -> None:

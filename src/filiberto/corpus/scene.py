@@ -18,7 +18,7 @@ What a slot may be:
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from random import Random
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from filiberto.corpus import italian
 from filiberto.corpus.italian import AVERE, Gender, Noun, Tense, Verb
@@ -101,8 +101,8 @@ class Scene:
         self.silent = how == "unsaid"
 
     def fill(self, template: str) -> str:
-        """The text of a template, with its capital and without doubled spaces."""
-        text = " ".join(self.phrase(template).split())
+        """The text of a template, with its capital and without the spaces of what is unsaid."""
+        text = " ".join(self.phrase(template).split()).replace(" ?", "?")
         return text[:1].upper() + text[1:]
 
     def phrase(self, template: str) -> str:
@@ -209,8 +209,8 @@ class Scene:
         return Subject(f"{one.text} {italian.before_vowel('e', two.text)}", 5, both)
 
 
-def _finite(scene: Scene, infinitive: str, tense: Tense, key: str = "s") -> str:
-    return italian.conjugate(VERBS[infinitive], tense, scene.person(key).person)
+def _finite(scene: Scene, infinitive: str, tense: str, key: str = "s") -> str:
+    return italian.conjugate(VERBS[infinitive], cast("Tense", tense), scene.person(key).person)
 
 
 def _subject(scene: Scene) -> str:
@@ -275,8 +275,8 @@ def _city(scene: Scene, preposition: str = "") -> str:
 
 
 def _place(scene: Scene, direction: str = "") -> str:
-    here, from_here = scene.any(PLACES)
-    return from_here if direction else here
+    here = scene.fresh(tuple(PLACES))
+    return PLACES[here] if direction else here
 
 
 def _a(scene: Scene, kind: str) -> str:

@@ -30,6 +30,9 @@ class HiddenWord:
     stop: int
     num_bytes: int
 
+    def __len__(self) -> int:
+        return self.stop - self.start
+
 
 @dataclass(frozen=True)
 class Window:
@@ -40,6 +43,14 @@ class Window:
 
 
 @dataclass
+class WordCost:
+    """What a hidden word cost: nats in all, and whether each of its tokens was the first guess."""
+
+    nats: float = 0.0
+    right: bool = True
+
+
+@dataclass
 class Score:
     """Sums over the hidden words."""
 
@@ -47,11 +58,87 @@ class Score:
     num_bytes: int = 0
     words: int = 0
     words_right: int = 0
-    tokens: int = 0
-    too_long: int = 0
 
     @property
     def bits_per_byte(self) -> float:
+        """Bits needed for a byte of a hidden word."""
+        return self.nats / (math.log(2) * max(1, self.num_bytes))
+
+    def add(self, windows: list[Window], costs: list[list[WordCost]]) -> None:
+        """Count the words of some windows."""
+        for window, window_costs in zip(windows, costs, strict=True):
+            for word, cost in zip(window.words, window_costs, strict=True):
+                self.nats += cost.nats
+                self.num_bytes += word.num_bytes
+                self.words += 1
+                self.words_right += cost.right
+
+
+def is_hidden(document: str, word: int, *, share: float) -> bool:
+    """Whether a word is one to guess: a matter of the document's id and its number alone."""
+    digest = hashlib.blake2b(f"{document}\x1f{word}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") < share * 2**64
+
+
+def windows(reader: Reader, document: str, text: str, *, share: float) -> Iterator[Window]:
+    """Cut a document into windows the model can read, between words where there is room.
+
+    Args:
+        reader: tokenizer and longest input.
+        document: its id, from which the hidden words follow.
+        text: in NFC.
+        share: of the words to hide.
+    """
+    encoding = reader.tokenizer.encode(text, add_special_tokens=False)
+    bos, eos = reader.special_ids["<s>"], reader.special_ids["</s>"]
+    room = reader.max_length - 2
+    spans = _spans(text, encoding.offsets)
+    begin = 0
+    while begin < len(encoding.ids):
+        end = min(begin + room, len(encoding.ids))
+        if end < len(encoding.ids):
+            end = max((start for start, _, _ in spans if begin < start <= end), default=end)
+        words = [
+            HiddenWord(start - begin + 1, stop - begin + 1, size)
+            for number, (start, stop, size) in enumerate(spans)
+            if begin <= start and stop <= end and is_hidden(document, number, share=share)
+        ]
+        yield Window([bos, *encoding.ids[begin:end], eos], words)
+        begin = end
+
+
+def word_costs(reader: Reader, batch: list[Window]) -> list[list[WordCost]]:
+    """The cost of every hidden word in some windows.
+
+    In pass j the first j tokens of each word longer than j are shown, and its next token scored;
+    all shorter words stay hidden.
+
+    Returns:
+        For each window the costs of its words, in their order.
+    """
+    mask = reader.special_ids["<mask>"]
+    costs = [[WordCost() for _ in window.words] for window in batch]
+    longest = max((len(word) for window in batch for word in window.words), default=0)
+    for step in range(longest):
+        numbers = [n for n, w in enumerate(batch) if any(len(word) > step for word in w.words)]
+        rows = [_shown(batch[n], step, mask_id=mask) for n in numbers]
+        open_words = [
+            [(place, word) for place, word in enumerate(batch[n].words) if len(word) > step]
+            for n in numbers
+        ]
+        places = [[word.start + step for _, word in words] for words in open_words]
+        scores = reader.log_probabilities(rows, places)
+        for number, words, table in zip(numbers, open_words, scores, strict=True):
+            best = table.argmax(-1).tolist()
+            for line, (place, word) in enumerate(words):
+                truth = batch[number].ids[word.start + step]
+                cost = costs[number][place]
+                cost.nats -= table[line, truth].item()
+                cost.right = cost.right and best[line] == truth
+    return costs
+
+
+def bits_per_byte(self) -> float:
         """Bits needed for a byte of a hidden word."""
         return self.nats / (math.log(2) * max(1, self.num_bytes))
 
@@ -74,7 +161,7 @@ def windows(reader: Reader, document: str, text: str, *, share: float) -> Iterat
     encoding = reader.tokenizer.encode(text, add_special_tokens=False)
     bos, eos = reader.special_ids["<s>"], reader.special_ids["</s>"]
     room = reader.max_length - 2
-    spans = _word_tokens(text, encoding.offsets)
+    spans = _spans(text, encoding.offsets)
     begin = 0
     while begin < len(encoding.ids):
         end = min(begin + room, len(encoding.ids))
@@ -151,27 +238,51 @@ def bits_per_byte(
         batch += windows(reader, document, text, share=share)
         waiting += len(text.encode())
         if len(batch) >= _WINDOWS_AT_ONCE:
-            score_windows(reader, batch, score)
+            score.add(batch, word_costs(reader, batch))
             advance(waiting)
             batch, waiting = [], 0
-    score_windows(reader, batch, score)
+    score.add(batch, word_costs(reader, batch))
     advance(waiting)
     return score
 
 
-def _word_tokens(text: str, offsets: list[tuple[int, int]]) -> list[tuple[int, int, int]]:
-    """First token, token after the last, and bytes of each word.
+def word_tokens(
+    offsets: list[tuple[int, int]], begin: int, end: int, *, first: int = 0
+) -> tuple[int, int]:
+    """Which tokens spell a stretch of text: the first, and the one after the last.
 
-    A token that carries the space before a word counts to the word; a token across two words
-    counts to the first.
+    A token that carries the space before a word counts to the word.
+
+    Args:
+        offsets: where each token begins and ends in the text.
+        begin: where the stretch begins, in characters.
+        end: where it ends.
+        first: a token from which to look, to save time.
     """
+    start = first
+    while start < len(offsets) and offsets[start][1] <= begin:
+        start += 1
+    stop = start
+    while stop < len(offsets) and offsets[stop][0] < end:
+        stop += 1
+    return start, stop
+
+
+def _spans(text: str, offsets: list[tuple[int, int]]) -> list[tuple[int, int, int]]:
+    """First token, token after the last, and bytes of each word of a text."""
     spans = []
-    token = 0
+    stop = 0
     for match in _WORD.finditer(text):
-        while token < len(offsets) and offsets[token][1] <= match.start():
-            token += 1
-        start = token
-        while token < len(offsets) and offsets[token][0] < match.end():
-            token += 1
-        spans.append((start, token, len(match.group().encode())))
-    return [span for span in spans if span[0] < span[1]]
+        start, stop = word_tokens(offsets, match.start(), match.end(), first=stop)
+        if start < stop:
+            spans.append((start, stop, len(match.group().encode())))
+    return spans
+
+
+def _shown(window: Window, step: int, *, mask_id: int) -> list[int]:
+    """The window's ids in pass `step`: every word hidden, but for what came before in long ones."""
+    ids = list(window.ids)
+    for word in window.words:
+        shown = step if len(word) > step else 0
+        ids[word.start + shown : word.stop] = [mask_id] * (len(word) - shown)
+    return ids

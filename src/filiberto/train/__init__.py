@@ -298,8 +298,11 @@ def _export(
     job: Job, run: Path, *, settings: dict[str, Any], inputs: dict[str, str], facts: dict[str, Any]
 ) -> Manifest:
     """Write the folder that `from_pretrained` loads."""
+    import transformers
+
     from filiberto.publish.card import model_card
 
+    transformers.logging.disable_progress_bar()
     with safeio.new_folder(run / "model") as folder:
         job.model.save_pretrained(folder)
         for file in (run / "tokenizer").iterdir():

@@ -208,13 +208,13 @@ def train_loop(
 
     if state.step == 0:
         save()  # proves the disk before any computing
+    taken = state.step * plan.batch_tokens
     saved_at = started = time.monotonic()
     seconds_before = state.seconds
     with (
         stop_requested() as stopping,
-        progress("train", total=plan.max_steps, unit="steps") as advance,
+        progress("train", total=plan.train_tokens, unit="tokens", done=taken) as advance,
     ):
-        advance(state.step)
         while state.step < plan.max_steps:
             state = _one_step(job, state, records, advance)
             state = replace(state, seconds=seconds_before + time.monotonic() - started)
@@ -244,7 +244,6 @@ def train_loop(
 
 def _one_step(job: Job, state: State, records: Records, advance: Advance) -> State:
     """One step and what is written about it."""
-    start = time.perf_counter()
     total, count, norm = train_step(job, state.step)
     finite = bool(np.isfinite(total) and np.isfinite(norm))
     state = replace(
@@ -265,11 +264,10 @@ def _one_step(job: Job, state: State, records: Records, advance: Advance) -> Sta
         loss = state.loss_sum / state.loss_count
         rate = job.optimizer.param_groups[0]["lr"]
         records.metrics(state.step, loss=loss, learning_rate=rate, gradient_norm=norm)
-        speed = job.plan.batch_tokens / (time.perf_counter() - start)
-        records.timings(state.step, tokens_per_second=speed, seconds=state.seconds)
-        note = f"loss {loss:.3f} · {speed:,.0f} tokens/s"
+        records.timings(state.step, seconds=state.seconds)
+        note = f"loss {loss:.3f}"
         state = replace(state, loss_sum=0.0, loss_count=0)
-    advance(1, note)
+    advance(job.plan.batch_tokens, note)
     return state
 
 

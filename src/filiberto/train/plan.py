@@ -165,4 +165,4 @@ def describe(plan: Plan) -> str:
 
 
 def _every(setting: int | Auto, *, steps: int, parts: int) -> int:
-    return max(1, steps // parts) if setting == "auto" else setting
+    return -(-steps // parts) if setting == "auto" else setting

@@ -1,0 +1,71 @@
+"""Shared fixtures: one miniature run, walked once for all tests that read a finished one."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from filiberto import corpus, evaluate, tokenizer, tokens, train
+from filiberto.config import CorpusConfig, EvaluateConfig, TokenizerConfig, TrainConfig
+
+os.environ["DO_NOT_TRACK"] = "1"
+
+MINIATURE = TrainConfig(row_length=32, batch_tokens=512, max_steps=40, peak_lr=3e-3)
+
+
+def italian_lines(number: int) -> list[str]:
+    """Sentences of a few patterns, all different, enough to learn something from."""
+    names = ["Anna", "Luca", "Marta", "Paolo", "Sara", "Carlo", "Elena", "Fabio"]
+    verbs = ["legge", "scrive", "cerca", "compra", "porta", "guarda", "perde", "trova"]
+    things = ["il libro", "la lettera", "l'orologio", "il pane", "la chiave", "lo zaino"]
+    times = ["oggi", "la mattina", "ogni sera", "la domenica", "d'estate", "dopo cena"]
+    return [
+        f"{names[i % 8]} {verbs[i // 8 % 8]} {things[i // 64 % 6]} {times[i // 384 % 6]}, "
+        f"e alle {i % 23 + 1} torna a casa numero {i}."
+        for i in range(number)
+    ]
+
+
+def build_miniature(run: Path, text: Path) -> None:
+    """Walk the whole road at miniature size through the library."""
+    run.mkdir(exist_ok=True)
+    (run / "recipe.toml").write_text('language = "it"\n[train]\nrow_length = 32\n')
+    small = CorpusConfig(validation_share=0.1, validation_min_bytes=10_000)
+    corpus.build(run, text=[str(text)], settings=small)
+    settings = TokenizerConfig(vocab_size=600)
+    tokenizer.build(run, settings=settings, language="it", max_length=MINIATURE.row_length)
+    tokens.build(run)
+    train.build(run, settings=MINIATURE, size="tiny", language="it")
+    evaluate.build(run, settings=EvaluateConfig(max_bytes=20_000), language="it")
+
+
+@pytest.fixture(scope="session")
+def text_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("text") / "frasi.txt"
+    path.write_text("\n".join(italian_lines(2_300)) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def mini_run(tmp_path_factory: pytest.TempPathFactory, text_file: Path) -> Path:
+    """A finished run; tests must not change it."""
+    run = tmp_path_factory.mktemp("runs") / "mini"
+    build_miniature(run, text_file)
+    return run
+
+
+def filiberto(
+    *arguments: str | Path, cwd: Path | None = None, stdin: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run the real command in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "filiberto", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        input=stdin,
+        timeout=300,
+        check=False,
+    )

@@ -1,0 +1,122 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from filiberto.config import TrainConfig
+from filiberto.errors import StateError
+from filiberto.train import checkpoint
+from filiberto.train.checkpoint import State
+from filiberto.train.model import SIZES, new_model, roberta_config
+from filiberto.train.optim import adamw
+
+SPECIAL = {"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3, "<mask>": 4}
+
+
+def fresh(seed: int = 0):
+    config = roberta_config(SIZES["tiny"], vocab_size=64, row_length=16, special_ids=SPECIAL)
+    model = new_model(config, seed=seed)
+    return model, adamw(model, TrainConfig())
+
+
+def trained(seed: int = 0):
+    model, optimizer = fresh(seed)
+    loss = model(input_ids=torch.tensor([[0, 9, 2]])).logits.sum()
+    loss.backward()
+    optimizer.param_groups[0]["lr"] = 0.1
+    optimizer.step()
+    return model, optimizer
+
+
+def save(folder: Path, step: int):
+    model, optimizer = trained(seed=step)
+    state = State(step=step, fingerprint="mine")
+    return model, optimizer, checkpoint.save(folder, model=model, optimizer=optimizer, state=state)
+
+
+def load(folder: Path):
+    model, optimizer = fresh(seed=99)
+    state = checkpoint.load_newest(folder, model=model, optimizer=optimizer, fingerprint="mine")
+    return model, optimizer, state
+
+
+def test_weights_and_optimizer_come_back_bit_for_bit(tmp_path: Path) -> None:
+    model, optimizer, _ = save(tmp_path, 7)
+    again, optimizer_again, state = load(tmp_path)
+    assert state is not None
+    assert state.step == 7
+    for one, other in zip(model.parameters(), again.parameters(), strict=True):
+        assert torch.equal(one, other)
+        mine, theirs = optimizer.state[one], optimizer_again.state[other]
+        assert mine.keys() == theirs.keys()
+        assert all(torch.equal(mine[key], theirs[key]) for key in mine)
+
+
+def test_no_checkpoint_is_no_state(tmp_path: Path) -> None:
+    assert load(tmp_path)[2] is None
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "optimizer.safetensors", "state.json"])
+def test_a_damaged_checkpoint_falls_back_to_the_one_before(
+    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    older, _, _ = save(tmp_path, 1)
+    _, _, newest = save(tmp_path, 2)
+    damaged = bytearray((newest / name).read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    (newest / name).write_bytes(damaged)
+    model, _, state = load(tmp_path)
+    assert state is not None
+    assert state.step == 1
+    assert all(map(torch.equal, older.parameters(), model.parameters()))
+    assert f"step-00000002 is damaged ({name} changed)" in capsys.readouterr().out
+
+
+def test_with_no_whole_checkpoint_the_run_stops(tmp_path: Path) -> None:
+    _, _, path = save(tmp_path, 1)
+    (path / "model.safetensors").write_bytes(b"")
+    with pytest.raises(StateError, match="holds 1 checkpoints and none is whole"):
+        load(tmp_path)
+
+
+def test_a_checkpoint_without_its_manifest_is_not_used(tmp_path: Path) -> None:
+    save(tmp_path, 1)
+    _, _, newest = save(tmp_path, 2)
+    (newest / "MANIFEST.json").unlink()
+    state = load(tmp_path)[2]
+    assert state is not None
+    assert state.step == 1
+
+
+def test_the_newest_two_are_kept_by_step_not_by_clock(tmp_path: Path) -> None:
+    for step in (9, 100, 20):
+        save(tmp_path, step)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["step-00000020", "step-00000100"]
+
+
+def test_another_trainings_checkpoint_is_refused(tmp_path: Path) -> None:
+    save(tmp_path, 1)
+    model, optimizer = fresh()
+    with pytest.raises(StateError, match="belongs to another training"):
+        checkpoint.load_newest(tmp_path, model=model, optimizer=optimizer, fingerprint="other")
+
+
+def test_a_failing_disk_leaves_the_older_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(tmp_path, 1)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoint.safeio, "sync_file", full)
+    with pytest.raises(StateError, match="step-00000002 could not be saved: No space left"):
+        save(tmp_path, 2)
+    assert [p.name for p in tmp_path.iterdir()] == ["step-00000001"]
+
+
+def test_nothing_is_pickled(tmp_path: Path) -> None:
+    _, _, path = save(tmp_path, 1)
+    assert {p.suffix for p in path.iterdir()} == {".safetensors", ".json"}
+    assert json.loads((path / "state.json").read_text())["step"] == 1
