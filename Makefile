@@ -25,7 +25,7 @@ check: setup
 	$(BIN)/pyright
 
 bench: setup
-	$(BIN)/python benchmarks/help.py
+	$(BIN)/python benchmarks/startup.py
 
 clean:
 	rm -rf $(VENV)

@@ -25,7 +25,7 @@ from filiberto.config import (
     recipe_to_dict,
     setting_docs,
 )
-from filiberto.errors import OtherRunError, UsageError, UserError
+from filiberto.errors import OtherRunError, StateError, UsageError, UserError
 
 DEMO_RUN = Path("runs/demo")
 RECIPE_FILE = "recipe.toml"
@@ -98,10 +98,23 @@ def run_command(argv: list[str]) -> int:
             raise
         print(f"\nfiliberto {command}: stopped; finished stages are kept", file=sys.stderr)
         return 75
-    except BrokenPipeError:
-        # The reader of our output is gone (`| head`); there is nobody left to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            return _reader_is_gone()
+        if debug or error.errno is None:
+            raise
+        print(
+            f"filiberto {command}: {error.filename or 'disk'}: {error.strerror}\n"
+            "  hint: look at the disk's room and rights; finished stages are kept",
+            file=sys.stderr,
+        )
+        return StateError.exit_code
+    return 0
+
+
+def _reader_is_gone() -> int:
+    """`| head` took what it wanted; nobody is left to tell."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
@@ -128,44 +141,40 @@ def _run_stage(command: str, arguments: list[str]) -> None:
     everything = "--help-all" in arguments
     arguments = ["--help" if a == "--help-all" else a for a in arguments]
     helping = "--help" in arguments or "-h" in arguments
-    base, run = _base_recipe(command, arguments)
     sections = SECTIONS if command == "run" and (everything or not helping) else (command,)
+    # Once to learn which run and which recipe, and again on top of that recipe.
+    named = _parse(command, arguments, base=Recipe(), sections=sections)
+    base, run = _base_recipe(command, named)
     parsed = _parse(command, arguments, base=base, sections=sections)
     names = [f.name for f in dataclasses.fields(base) if hasattr(parsed, f.name)]
     recipe = dataclasses.replace(base, **{name: getattr(parsed, name) for name in names})
     if problems := check_recipe(recipe):
-        raise UsageError("\n".join(problems))
-    run = parsed.run or run
-    if run is None:
-        raise UsageError("no run folder is named", hint=f"filiberto {command} runs/it ...")
-    if recipe.text and not recipe.text[0].startswith("builtin:") and parsed.run is None:
-        raise UsageError("--text needs a run folder", hint="filiberto run runs/it --text ...")
+        raise UsageError("\n".join(problem.lstrip(": ") for problem in problems))
     with lock.own(run):
         before = _write_recipe(run, recipe)
         try:
             stage = import_module("filiberto.road" if command == "run" else f"filiberto.{command}")
             stage.run(recipe, run, force=parsed.force)
-        except OtherRunError:
+        except (OtherRunError, UsageError):
             if before is not None:
                 (run / RECIPE_FILE).write_bytes(before)
             raise
 
 
-def _base_recipe(command: str, arguments: list[str]) -> tuple[Recipe, Path | None]:
-    """The recipe that the flags override, and the run folder where none is named.
+def _base_recipe(command: str, named: Any) -> tuple[Recipe, Path]:
+    """The recipe that the flags override, and the run folder.
 
-    The folder's own recipe counts before a named one only where no other is named.
+    A recipe named by flag comes first, then the run's own. `filiberto run` with no folder, text or
+    recipe is the demonstration.
     """
-    named = _value_after("--recipe", arguments)
-    if named is not None:
-        return load_recipe(find_recipe(named)), None
-    run = next((a for a in arguments[:1] if not a.startswith("-")), None)
-    if run is not None:
-        own = Path(run) / RECIPE_FILE
-        return (load_recipe(own) if own.is_file() else Recipe()), None
-    if command == "run" and "--text" not in arguments:
-        return load_recipe(find_recipe("demo")), DEMO_RUN
-    return Recipe(), None
+    if named.run is None:
+        if command == "run" and named.recipe is None and not named.text:
+            return load_recipe(find_recipe("demo")), DEMO_RUN
+        raise UsageError("no run folder is named", hint=f"filiberto {command} runs/it ...")
+    if named.recipe is not None:
+        return load_recipe(find_recipe(named.recipe)), named.run
+    own = named.run / RECIPE_FILE
+    return (load_recipe(own) if own.is_file() else Recipe()), named.run
 
 
 def find_recipe(name: str) -> Path:
@@ -174,79 +183,61 @@ def find_recipe(name: str) -> Path:
     return shipped if "/" not in name and shipped.is_file() else Path(name)
 
 
-def _value_after(flag: str, arguments: list[str]) -> str | None:
-    for place, argument in enumerate(arguments):
-        if argument == flag and place + 1 < len(arguments):
-            return arguments[place + 1]
-        if argument.startswith(f"{flag}="):
-            return argument.removeprefix(f"{flag}=")
-    return None
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StageArguments:
+    """What every stage's command takes beside settings."""
+
+    run: Path | None = None
+    """Folder of the run, such as runs/it."""
+    recipe: str | None = None
+    """Recipe to start from: a TOML file, or the name of a shipped one."""
+    force: bool = False
+    """Build again what is finished, throwing the old away."""
 
 
-def _parse(
-    command: str, arguments: list[str], *, base: Recipe, sections: tuple[str, ...]
-) -> Any:
+def _parse(command: str, arguments: list[str], *, base: Recipe, sections: tuple[str, ...]) -> Any:
     """Flags through tyro: RUN, the command's daily flags, and whole sections."""
     import tyro
 
-    docs = setting_docs(Recipe)
-    types = {f.name: f.type for f in dataclasses.fields(Recipe)}
-    hints = _hints(Recipe)
-    fields: list[Any] = [
-        (
-            "run",
-            Annotated[
-                Path | None,
-                tyro.conf.Positional,
-                tyro.conf.arg(metavar="RUN", help="Folder of the run, such as runs/it."),
-            ],
-            dataclasses.field(default=None),
-        ),
-        (
-            "recipe",
-            Annotated[
-                str | None,
-                tyro.conf.arg(help="Recipe to start from: a TOML file or a shipped name."),
-            ],
-            dataclasses.field(default=None),
-        ),
-        (
-            "force",
-            Annotated[
-                bool,
-                tyro.conf.FlagCreatePairsOff,
-                tyro.conf.arg(help="Build again what is finished, throwing the old away."),
-            ],
-            dataclasses.field(default=False),
-        ),
-    ]
-    fields += [
-        (
-            name,
-            Annotated[hints[name], tyro.conf.arg(help=docs[name])],
-            dataclasses.field(default=getattr(base, name)),
-        )
-        for name in types
-        if name in COMMANDS[command]
-    ]
-    fields += [
-        (name, hints[name], dataclasses.field(default=getattr(base, name))) for name in sections
-        if name in types
-    ]
-    chosen = dataclasses.make_dataclass(command, fields, frozen=True, kw_only=True)
+    conf = tyro.conf
+    markers = {
+        "run": (conf.Positional, conf.arg(metavar="RUN")),
+        "force": (conf.FlagCreatePairsOff,),
+    }
+    fields = [*_fields(StageArguments, StageArguments()), *_fields(Recipe, base)]
+    names = ("run", "recipe", "force", *COMMANDS[command], *sections)
+    chosen = dataclasses.make_dataclass(
+        command,
+        [
+            (name, Annotated[hint, conf.arg(help=doc), *markers.get(name, ())], default)
+            for name, hint, doc, default in fields
+            if name in names
+        ],
+        frozen=True,
+        kw_only=True,
+    )
     return tyro.cli(
         chosen,
         args=arguments,
         prog=f"filiberto {command}",
-        description=_description(command, shortened=command == "run" and len(sections) == 1),
-        config=(tyro.conf.FlagConversionOff,) if False else (),
+        description=_description(command, shortened=command == "run" and not sections[1:]),
     )
 
 
-def _hints(section: type) -> dict[str, Any]:
+def _fields(section: type, values: Any) -> list[tuple[str, Any, str | None, Any]]:
+    """Name, type, help and default of each setting of a section."""
     from typing import get_type_hints
 
-    return get_type_hints(section)
+    docs, hints = setting_docs(section), get_type_hints(section)
+    return [
+        (
+            f.name,
+            hints[f.name],
+            docs.get(f.name),
+            dataclasses.field(default=getattr(values, f.name)),
+        )
+        for f in dataclasses.fields(section)
+    ]
 
 
 def _description(command: str, *, shortened: bool) -> str:

@@ -12,6 +12,7 @@ import dataclasses
 import difflib
 import inspect
 import itertools
+import math
 import re
 import tomllib
 import types
@@ -25,6 +26,9 @@ from filiberto.errors import UsageError
 Size = Literal["tiny", "mini", "small", "medium", "base", "large"]
 
 Auto = Literal["auto"]
+
+PHRASEBOOK = "builtin:phrasebook"
+"""The source of the demonstration, in place of a file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,8 +92,12 @@ class TrainConfig:
     """End after this many optimizer steps (instead of --time)."""
     epochs: float | None = None
     """End after this many passes over the text (instead of --time)."""
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    """'adamw' for all weights, or 'muon' for the matrices of the layers and AdamW for the rest."""
     peak_lr: float | Auto = "auto"
     """Highest learning rate of AdamW; 'auto' takes it from the size."""
+    muon_lr: float = 0.02
+    """Highest learning rate of Muon."""
     warmup_share: float = 0.06
     """Share of the steps in which the learning rate climbs from zero (0 to 1)."""
     weight_decay: float = 0.01
@@ -199,10 +207,9 @@ def recipe_from_dict(data: dict[str, Any], *, origin: str) -> Recipe:
     """
     problems: list[str] = []
     recipe = _build(Recipe, data, section="", problems=problems)
-    if not problems:
-        problems = check_recipe(recipe)
+    problems += check_recipe(recipe)
     if problems:
-        raise UsageError("\n".join(f"{origin} {problem}" for problem in problems))
+        raise UsageError("\n".join(f"{origin}{problem}" for problem in problems))
     return recipe
 
 
@@ -212,11 +219,17 @@ def recipe_to_dict(recipe: Recipe) -> dict[str, Any]:
 
 
 def check_recipe(recipe: Recipe) -> list[str]:
-    """Name each value of a recipe that lies out of its range or contradicts another."""
+    """Name each value of a recipe that lies out of its range or contradicts another.
+
+    Returns:
+        Problems that begin with ` [section]: ` or `: `, to be put behind the recipe's name.
+    """
     train, corpus, evaluate = recipe.train, recipe.corpus, recipe.evaluate
     ends = [name for name in ("max_steps", "epochs") if getattr(train, name) is not None]
     rules = [
         (0 <= corpus.validation_share <= 0.5, "corpus", "validation_share", "0 to 0.5"),
+        (corpus.validation_min_bytes >= 0, "corpus", "validation_min_bytes", "0 or more"),
+        (corpus.validation_max_bytes >= 0, "corpus", "validation_max_bytes", "0 or more"),
         (0 <= corpus.max_bad_share <= 1, "corpus", "max_bad_share", "0 to 1"),
         (corpus.phrasebook_bytes > 0, "corpus", "phrasebook_bytes", "1 or more"),
         (
@@ -226,12 +239,14 @@ def check_recipe(recipe: Recipe) -> list[str]:
             "300 to 1000000",
         ),
         (recipe.tokenizer.max_sample_bytes > 0, "tokenizer", "max_sample_bytes", "1 or more"),
+        (recipe.tokenizer.min_frequency >= 1, "tokenizer", "min_frequency", "1 or more"),
         (recipe.tokens.shard_tokens > 0, "tokens", "shard_tokens", "1 or more"),
         (8 <= train.row_length <= 8192, "train", "row_length", "8 to 8192"),
         (train.batch_tokens >= train.row_length, "train", "batch_tokens", "a row or more"),
         (_positive(train.max_steps), "train", "max_steps", "1 or more"),
         (_positive(train.epochs), "train", "epochs", "more than 0"),
         (_positive(train.peak_lr), "train", "peak_lr", "more than 0"),
+        (_positive(train.muon_lr), "train", "muon_lr", "more than 0"),
         (_positive(train.micro_batch_tokens), "train", "micro_batch_tokens", "1 or more"),
         (_positive(train.validate_steps), "train", "validate_steps", "1 or more"),
         (_positive(train.log_steps), "train", "log_steps", "1 or more"),
@@ -239,24 +254,34 @@ def check_recipe(recipe: Recipe) -> list[str]:
         (0 <= train.warmup_share < 1, "train", "warmup_share", "0 to 1"),
         (0 <= train.beta1 < 1, "train", "beta1", "0 to 1"),
         (0 <= train.beta2 < 1, "train", "beta2", "0 to 1"),
+        (train.weight_decay >= 0, "train", "weight_decay", "0 or more"),
+        (train.epsilon > 0, "train", "epsilon", "more than 0"),
+        (train.validation_tokens >= 1, "train", "validation_tokens", "1 or more"),
         (train.clip_norm > 0, "train", "clip_norm", "more than 0"),
         (0 < train.mask_rate < 1, "train", "mask_rate", "between 0 and 1"),
         (0 <= train.dropout < 1, "train", "dropout", "0 to 1"),
+        (evaluate.max_bytes >= 1, "evaluate", "max_bytes", "1 or more"),
         (0 < evaluate.word_share <= 1, "evaluate", "word_share", "between 0 and 1"),
     ]
     sections = {name: getattr(recipe, name) for name in SECTIONS}
     problems = [
-        f"[{section}]: `{key}` is {getattr(sections[section], key)!r}; it must be {right}"
+        f" [{name}]: `{f.name}` is {value!r}; it must be finite"
+        for name, section in sections.items()
+        for f in dataclasses.fields(section)
+        if isinstance(value := getattr(section, f.name), float) and not math.isfinite(value)
+    ]
+    problems += [
+        f" [{section}]: `{key}` is {getattr(sections[section], key)!r}; it must be {right}"
         for holds, section, key, right in rules
         if not holds
     ]
     if len(ends) > 1:
-        problems.append("[train]: `max_steps` and `epochs` both end the run; keep one")
+        problems.append(" [train]: `max_steps` and `epochs` both end the run; keep one")
     for key in ("time", "checkpoint_every"):
         try:
             parse_seconds(getattr(recipe, key))
         except UsageError as error:
-            problems.append(f"`{key}`: {error.message}")
+            problems.append(f": `{key}`: {error}")
     return problems
 
 
@@ -289,7 +314,7 @@ def _without_none(data: dict[str, Any]) -> dict[str, Any]:
 
 def _build(cls: type, data: dict[str, Any], *, section: str, problems: list[str]) -> Any:
     hints = typing.get_type_hints(cls)
-    place = f"[{section}]: " if section else ": "
+    place = f" [{section}]: " if section else ": "
     values: dict[str, Any] = {}
     for key, value in data.items():
         if key not in hints:

@@ -18,7 +18,9 @@ PLAIN_INTERVAL_SECONDS = 10.0
 class Advance(Protocol):
     """Reports work done since the last call, with a few words on how it goes."""
 
-    def __call__(self, amount: float, note: str = "") -> None: ...
+    def __call__(self, amount: float, note: str = "") -> None:
+        """Count `amount` more."""
+        ...
 
 
 def say(line: str = "", *, style: str | None = None) -> None:
@@ -49,10 +51,12 @@ def readable_seconds(seconds: float) -> str:
 
 def readable_number(number: float) -> str:
     """A count in a few figures: `5.3`, `950`, `12.3k`, `4.56M`, `1.20G`."""
-    for limit, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
-        if abs(number) >= limit:
-            scaled = number / (1e3 if unit == "k" else limit)
-            return f"{scaled:.1f}{unit}" if unit == "k" else f"{scaled:.2f}{unit}"
+    if abs(number) >= 999_950_000:
+        return f"{number / 1e9:.2f}G"
+    if abs(number) >= 999_950:
+        return f"{number / 1e6:.2f}M"
+    if abs(number) >= 10_000:
+        return f"{number / 1e3:.1f}k"
     return f"{number:.1f}" if 0 < abs(number) < 10 else f"{number:.0f}"
 
 
@@ -104,7 +108,7 @@ class PlainProgress:
         parts = [
             f"{self._what}: {share:.0f} %",
             f"{readable_number(rate)} {self._unit}/s",
-            f"{readable_seconds(left)} left",
+            *([f"{readable_seconds(left)} left"] if rate else []),
             *([self._note] if self._note else []),
         ]
         print(" · ".join(parts), file=sys.stderr, flush=True)
@@ -130,9 +134,12 @@ def _bar(what: str, *, total: float, unit: str, done: float) -> Iterator[Advance
         TextColumn("{task.fields[note]}", style="dim", markup=False),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=total, completed=done, note="")
+        task = bar.add_task(what, total=total, note="")
+        bar.update(task, completed=done)
 
         def advance(amount: float, note: str = "") -> None:
-            bar.update(task, advance=amount, **({"note": note} if note else {}))
+            bar.update(task, advance=amount)
+            if note:
+                bar.update(task, note=note)
 
         yield advance

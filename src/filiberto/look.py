@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from itertools import islice
 from pathlib import Path
 
+from filiberto.config import load_recipe
 from filiberto.console import say
 from filiberto.errors import UnfinishedStageError, UsageError
 from filiberto.runfolder import manifest
@@ -98,23 +98,25 @@ def _train(run: Path) -> None:
     from filiberto.train.sampler import Sampler
 
     manifest.require(run, "tokens")
-    settings, seed = _train_settings(run)
+    recipe = load_recipe(run / "recipe.toml")
     tokenizer = bpe.load(run / "tokenizer")
     special = bpe.special_ids(tokenizer)
-    length = settings["row_length"]
+    length = recipe.train.row_length
     stream = open_stream(run / "tokens", split="train")
-    sampler = Sampler(stream, row_length=length, bos_id=special["<s>"], seed=seed)
+    sampler = Sampler(stream, row_length=length, bos_id=special["<s>"], seed=recipe.seed)
     batch = sampler.rows(0, 1)
     masked = mask_rows(
         batch.input_ids,
         keys=batch.keys,
-        num_slots=num_slots_for(settings["mask_rate"], length),
+        num_slots=num_slots_for(recipe.train.mask_rate, length),
         mask_id=special["<mask>"],
         special_ids=np.asarray(list(special.values())),
         vocab_size=tokenizer.get_vocab_size(),
     )
     row, ids = batch.document_ids[0], masked.input_ids[0]
-    say(f"  row 0 of epoch 0: {length} tokens of {row[-1] + 1} documents, which see only themselves")
+    say(
+        f"  row 0 of epoch 0: {length} tokens of {row[-1] + 1} documents, which see only themselves"
+    )
     for document in range(row[-1] + 1):
         mine = np.flatnonzero(row == document)
         text = tokenizer.decode(ids[mine].tolist(), skip_special_tokens=False)
@@ -122,18 +124,10 @@ def _train(run: Path) -> None:
     say("  to guess:")
     for slot, label in zip(masked.slots[0].tolist(), masked.labels[0].tolist(), strict=True):
         if label >= 0:
-            shown, wanted = (tokenizer.decode([i], skip_special_tokens=False) for i in
-                             (int(ids[slot]), label))
+            shown, wanted = (
+                tokenizer.decode([i], skip_special_tokens=False) for i in (int(ids[slot]), label)
+            )
             say(f"    {slot:>3}  shown {shown!r:<18} label {wanted!r} ({label})")
-
-
-def _train_settings(run: Path) -> tuple[dict[str, float], int]:
-    from filiberto.config import recipe_from_dict
-
-    data = tomllib.loads((run / "recipe.toml").read_text(encoding="utf-8"))
-    recipe = recipe_from_dict(data, origin="recipe.toml")
-    settings = {"row_length": recipe.train.row_length, "mask_rate": recipe.train.mask_rate}
-    return settings, recipe.seed
 
 
 def _evaluate(run: Path) -> None:

@@ -1,6 +1,6 @@
 """The stages in order, told as one story.
 
-    corpus -> tokenizer -> tokens -> train -> evaluate
+corpus -> tokenizer -> tokens -> train -> evaluate
 """
 
 from __future__ import annotations
@@ -9,12 +9,10 @@ import time
 from importlib import import_module
 from pathlib import Path
 
-from filiberto.config import Recipe
+from filiberto.config import PHRASEBOOK, Recipe
 from filiberto.console import readable_seconds, say
 
 STAGES = ("corpus", "tokenizer", "tokens", "train", "evaluate")
-
-PHRASEBOOK = "builtin:phrasebook"
 
 _DEMO = """\
 This is a demonstration. It writes Italian sentences from a small built-in grammar (no network, no

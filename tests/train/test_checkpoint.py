@@ -9,7 +9,7 @@ from filiberto.errors import StateError
 from filiberto.train import checkpoint
 from filiberto.train.checkpoint import State
 from filiberto.train.model import SIZES, new_model, roberta_config
-from filiberto.train.optim import adamw
+from filiberto.train.optim import make_optimizers, set_rates
 
 SPECIAL = {"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3, "<mask>": 4}
 
@@ -17,40 +17,46 @@ SPECIAL = {"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3, "<mask>": 4}
 def fresh(seed: int = 0):
     config = roberta_config(SIZES["tiny"], vocab_size=64, row_length=16, special_ids=SPECIAL)
     model = new_model(config, seed=seed)
-    return model, adamw(model, TrainConfig())
+    return model, make_optimizers(model, TrainConfig(optimizer="muon"), peak_lr=1e-3)
 
 
 def trained(seed: int = 0):
-    model, optimizer = fresh(seed)
+    model, optimizers = fresh(seed)
     loss = model(input_ids=torch.tensor([[0, 9, 2]])).logits.sum()
     loss.backward()
-    optimizer.param_groups[0]["lr"] = 0.1
-    optimizer.step()
-    return model, optimizer
+    set_rates(optimizers, share=1.0)
+    for optimizer in optimizers:
+        optimizer.step()
+    return model, optimizers
 
 
 def save(folder: Path, step: int):
-    model, optimizer = trained(seed=step)
+    model, optimizers = trained(seed=step)
     state = State(step=step, fingerprint="mine")
-    return model, optimizer, checkpoint.save(folder, model=model, optimizer=optimizer, state=state)
+    return (
+        model,
+        optimizers,
+        checkpoint.save(folder, model=model, optimizers=optimizers, state=state),
+    )
 
 
 def load(folder: Path):
-    model, optimizer = fresh(seed=99)
-    state = checkpoint.load_newest(folder, model=model, optimizer=optimizer, fingerprint="mine")
-    return model, optimizer, state
+    model, optimizers = fresh(seed=99)
+    state = checkpoint.load_newest(folder, model=model, optimizers=optimizers, fingerprint="mine")
+    return model, optimizers, state
 
 
 def test_weights_and_optimizer_come_back_bit_for_bit(tmp_path: Path) -> None:
-    model, optimizer, _ = save(tmp_path, 7)
-    again, optimizer_again, state = load(tmp_path)
+    model, optimizers, _ = save(tmp_path, 7)
+    again, optimizers_again, state = load(tmp_path)
     assert state is not None
     assert state.step == 7
     for one, other in zip(model.parameters(), again.parameters(), strict=True):
         assert torch.equal(one, other)
-        mine, theirs = optimizer.state[one], optimizer_again.state[other]
-        assert mine.keys() == theirs.keys()
-        assert all(torch.equal(mine[key], theirs[key]) for key in mine)
+        for mine, theirs in zip(optimizers, optimizers_again, strict=True):
+            assert mine.state[one].keys() == theirs.state[other].keys()
+            assert all(torch.equal(v, theirs.state[other][k]) for k, v in mine.state[one].items())
+    assert all(optimizer.state for optimizer in optimizers)
 
 
 def test_no_checkpoint_is_no_state(tmp_path: Path) -> None:
@@ -97,9 +103,9 @@ def test_the_newest_two_are_kept_by_step_not_by_clock(tmp_path: Path) -> None:
 
 def test_another_trainings_checkpoint_is_refused(tmp_path: Path) -> None:
     save(tmp_path, 1)
-    model, optimizer = fresh()
+    model, optimizers = fresh()
     with pytest.raises(StateError, match="belongs to another training"):
-        checkpoint.load_newest(tmp_path, model=model, optimizer=optimizer, fingerprint="other")
+        checkpoint.load_newest(tmp_path, model=model, optimizers=optimizers, fingerprint="other")
 
 
 def test_a_failing_disk_leaves_the_older_checkpoint(

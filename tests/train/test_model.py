@@ -51,9 +51,7 @@ def test_the_loss_counts_slots_alone_and_spare_ones_not() -> None:
     model = model_of()
     batch = packed(DOCUMENTS)
     slots, labels = torch.tensor([[2, 7, 15]]), torch.tensor([[11, 20, -100]])
-    batch = TokenBatch(
-        batch.input_ids, batch.document_ids, batch.position_ids, slots, labels
-    )
+    batch = TokenBatch(batch.input_ids, batch.document_ids, batch.position_ids, slots, labels)
     logits = masked_logits(model, packed(DOCUMENTS)).log_softmax(-1)
     expected = -(logits[2, 11] + logits[7, 20])
     torch.testing.assert_close(masked_loss(model, batch), expected, atol=1e-5, rtol=0)

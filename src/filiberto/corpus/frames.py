@@ -297,9 +297,21 @@ def allows(frame: Frame, infinitive: str) -> bool:
     return frame.category not in avoid and frame.name not in avoid
 
 
-def sentence(scene: Scene, frame: Frame, infinitive: str, *, gap: str | None = None) -> str:
-    """A sentence of a frame with a verb; `gap` stands in the place of its form if given."""
+def sentence(
+    scene: Scene, frame: Frame, infinitive: str, *, also: str | None = None, gap: str | None = None
+) -> str:
+    """A sentence of a frame with a verb.
+
+    Args:
+        scene: who and what is spoken of.
+        frame: the pattern.
+        infinitive: the verb of its slot.
+        also: a second verb, in the same form after the first one's complement.
+        gap: stands in the place of the first verb's form.
+    """
     verb = LEXICAL[infinitive]
     template = frame.templates[int(scene.rng.random() * len(frame.templates))]
-    scene.enter(verb, gap or form(verb, frame.category, scene.person("s")))
+    subject = scene.person("s")
+    second = (LEXICAL[also], form(LEXICAL[also], frame.category, subject)) if also else None
+    scene.enter(verb, gap or form(verb, frame.category, subject), also=second)
     return scene.fill(template)

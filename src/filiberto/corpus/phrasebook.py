@@ -29,9 +29,13 @@ NEVER_HELD_OUT = ("fare", "dire", "andare", "arrivare", "finire")
 """Verbs of the set phrases: they are met in nearly every frame."""
 
 LOWER_CASE_SHARE = 1 / 3
-TALK_SHARE = 0.35
+TALK_SHARE = 0.22
 SINGLE_SHARE = 0.3
 """The shares of documents that are as in a chat, that are talk, that are one sentence."""
+
+SECOND_VERB_SHARE = 0.4
+_JOINED = ("pres", "impf", "fut", "cond", "subj", "isubj")
+"""How many sentences of these tenses have a second verb."""
 
 MAX_SENTENCE_SHARE = 0.0004
 SENTENCE_GRACE = 3
@@ -157,10 +161,11 @@ def _document(rng: Random) -> str:
 def _single(scene: Scene) -> str:
     """One sentence of any frame."""
     frame, infinitive = _frame_and_verb(scene)
+    also = _second_verb(scene, frame, infinitive)
     if frame.person is None:
         scene.mention(_mention(scene, frame, 0))
-        return sentence(scene, frame, infinitive)
-    return sentence(Scene(scene.rng, subject=_YOU[frame.person]), frame, infinitive)
+        return sentence(scene, frame, infinitive, also=also)
+    return sentence(Scene(scene.rng, subject=_YOU[frame.person]), frame, infinitive, also=also)
 
 
 def _told(scene: Scene, nth: int) -> str:
@@ -168,8 +173,9 @@ def _told(scene: Scene, nth: int) -> str:
     frame, infinitive = _frame_and_verb(scene)
     while "{s}" not in frame.templates[0]:
         frame, infinitive = _frame_and_verb(scene)
+    also = _second_verb(scene, frame, infinitive)
     scene.mention(_mention(scene, frame, nth))
-    return sentence(scene, frame, infinitive)
+    return sentence(scene, frame, infinitive, also=also)
 
 
 def _frame_and_verb(scene: Scene) -> tuple[Frame, str]:
@@ -178,6 +184,18 @@ def _frame_and_verb(scene: Scene) -> tuple[Frame, str]:
         infinitive = scene.any(tuple(LEXICAL))
         if infinitive in _allowed(frame.name):
             return frame, infinitive
+
+
+def _second_verb(scene: Scene, frame: Frame, first: str) -> str | None:
+    """Another verb for the same frame, in some sentences of the simple tenses.
+
+    Two verbs of one tense and person side by side show what their forms have in common.
+    """
+    if frame.category not in _JOINED or scene.rng.random() >= SECOND_VERB_SHARE:
+        return None
+    second = scene.any(tuple(LEXICAL))
+    asleep = "dormire" in (first, second)
+    return None if asleep or second == first or second not in _allowed(frame.name) else second
 
 
 _YOU: dict[int, Subject] = {

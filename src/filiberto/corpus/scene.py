@@ -74,6 +74,8 @@ class Scene:
         self.rng = rng
         self.verb: Verb = AVERE
         self.slot = ""
+        self.also: tuple[Verb, str] | None = None
+        """A second verb with its form, joined by `e`."""
         self.silent = False
         """Whether `{s}` is left unsaid."""
         self.object: tuple[Noun, bool] | None = None
@@ -87,10 +89,11 @@ class Scene:
         self.people["s"] = subject
         self._used.update((subject.text, *subject.text.split()))
 
-    def enter(self, verb: Verb, slot: str) -> None:
-        """Begin a sentence about a verb whose form, or gap, is `slot`."""
+    def enter(self, verb: Verb, slot: str, *, also: tuple[Verb, str] | None = None) -> None:
+        """Begin a sentence about a verb whose form, or gap, is `slot`, and maybe a second one."""
         self.verb = verb
         self.slot = slot
+        self.also = also
         self.people.pop("t", None)
 
     def mention(self, how: str) -> None:
@@ -227,7 +230,12 @@ def _auxiliary(scene: Scene, tense: Tense) -> str:
 
 
 def _complement(scene: Scene) -> str:
-    return scene.phrase(COMPLEMENTS[scene.verb.infinitive])
+    first = scene.phrase(COMPLEMENTS[scene.verb.infinitive])
+    if scene.also is None:
+        return first
+    verb, word = scene.also
+    second = scene.phrase(COMPLEMENTS[verb.infinitive])
+    return f"{first} {italian.before_vowel('e', word)} {second}"
 
 
 def _head(scene: Scene, name: str) -> str:

@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from filiberto.config import PHRASEBOOK
 from filiberto.errors import BadDataError, UsageError, UserError
 from filiberto.runfolder import safeio
 
-PHRASEBOOK = "builtin:phrasebook"
 _FORMATS: dict[str, Literal["text", "jsonl", "parquet"]] = {
     ".txt": "text",
     ".jsonl": "jsonl",

@@ -1,23 +1,24 @@
 """Stage 5, evaluate: a trained model -> figures and a plain summary.
 
-    model/ + corpus/validation-*.parquet + prompts -> report/metrics.json, report/summary.txt
+model/ + corpus/validation-*.parquet + prompts -> report/metrics.json, report/summary.txt
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filiberto.config import EvaluateConfig, Recipe
+from filiberto.config import PHRASEBOOK, EvaluateConfig, Recipe
 from filiberto.console import progress, say
 from filiberto.runfolder import manifest, safeio
 from filiberto.runfolder.manifest import Manifest
 
 if TYPE_CHECKING:
     from filiberto.evaluate.model import Reader
+    from filiberto.evaluate.pairs import Choice
 
 
 def build(
@@ -25,6 +26,7 @@ def build(
     *,
     settings: EvaluateConfig | None = None,
     language: str = "",
+    choices: Sequence[Choice] = (),
     force: bool = False,
 ) -> Manifest:
     """Measure the model of a run and write its report, or return what is there.
@@ -36,6 +38,7 @@ def build(
         run: the run folder; its model is finished.
         settings: prompts and how much text.
         language: ISO 639 code; picks the prompts where the settings say 'auto'.
+        choices: sentences in which the model must prefer the right word to wrong ones.
         force: measure again even if nothing has changed.
 
     Raises:
@@ -43,7 +46,7 @@ def build(
         UsageError: the prompts cannot be read.
     """
     from filiberto.evaluate.model import load_reader
-    from filiberto.evaluate.prompts import load_prompts
+    from filiberto.evaluate.prompts import answer_prompts, load_prompts
     from filiberto.evaluate.report import summary_text
 
     settings = settings or EvaluateConfig()
@@ -52,7 +55,11 @@ def build(
         "model": manifest.require(run, "model").content,
         "corpus": manifest.require(run, "corpus").content,
     }
-    asked = {**asdict(settings), "prompts": [asdict(prompt) for prompt in prompts]}
+    asked = {
+        **asdict(settings),
+        "prompts": [asdict(prompt) for prompt in prompts],
+        "choices": [[choice.text, choice.right, *choice.wrong] for choice in choices],
+    }
     there = manifest.read(run / "report")
     key = manifest.fingerprint("evaluate", settings=manifest.plain(asked), inputs=inputs)
     if there is not None and there.fingerprint == key and not force:
@@ -60,7 +67,9 @@ def build(
     start = time.perf_counter()
     reader = load_reader(run)
     metrics = {**_trained(run), **_measure(reader, run, settings)}
-    metrics["prompts"] = _prompts(reader, prompts)
+    metrics["prompts"] = answer_prompts(reader, prompts)
+    if choices:
+        metrics["choices"] = _choose(reader, choices)
     with safeio.new_folder(run / "report") as folder:
         safeio.write_json(folder / "metrics.json", metrics)
         safeio.write_bytes(folder / "summary.txt", (summary_text(metrics) + "\n").encode())
@@ -78,7 +87,14 @@ def run(recipe: Recipe, run: Path, *, force: bool = False) -> Manifest:
     """The command `filiberto evaluate`."""
     from filiberto.evaluate.report import summary_text
 
-    done = build(run, settings=recipe.evaluate, language=recipe.language, force=force)
+    choices: Sequence[Choice] = ()
+    if PHRASEBOOK in recipe.text:
+        from filiberto.corpus.phrasebook import held_out_items
+
+        choices = held_out_items(seed=recipe.seed)
+    done = build(
+        run, settings=recipe.evaluate, language=recipe.language, choices=choices, force=force
+    )
     say(summary_text(done.facts))
     return done
 
@@ -106,10 +122,17 @@ def _measure(reader: Reader, run: Path, settings: EvaluateConfig) -> dict[str, A
     }
 
 
-def _prompts(reader: Reader, prompts: list[Any]) -> list[dict[str, Any]]:
-    from filiberto.evaluate.prompts import answer_prompts
+def _choose(reader: Reader, choices: Sequence[Choice]) -> dict[str, Any]:
+    from filiberto.evaluate.pairs import choose
 
-    return answer_prompts(reader, prompts)
+    with progress("choices", total=len(choices), unit="sentences") as advance:
+        verdicts = choose(reader, choices, advance=advance)
+    wrong = [
+        {"text": choice.text, "right": choice.right, "preferred": verdict.best}
+        for choice, verdict in zip(choices, verdicts, strict=True)
+        if not verdict.is_right
+    ]
+    return {"count": len(choices), "right": len(choices) - len(wrong), "wrong": wrong}
 
 
 def _documents(run: Path, *, max_bytes: int) -> Iterator[tuple[str, str]]:

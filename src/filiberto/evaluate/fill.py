@@ -1,7 +1,7 @@
 """Fill the holes of a text: `<mask>` is one token, `___` one word of any length.
 
-    "ciao <mask> va?" -> one forward pass -> the likeliest tokens
-    "ciao ___ va?"    -> 1 to 5 masks, a beam from left to right -> the likeliest words
+"ciao <mask> va?" -> one forward pass -> the likeliest tokens
+"ciao ___ va?"    -> 1 to 5 masks, a beam from left to right -> the likeliest words
 """
 
 from __future__ import annotations
@@ -74,7 +74,9 @@ def fill_masks(reader: Reader, text: str, *, top_k: int) -> list[Any]:
         results.append(
             [
                 _answer(reader, ids, place, token, score)
-                for score, token in zip(best.values.exp().tolist(), best.indices.tolist(), strict=True)
+                for score, token in zip(
+                    best.values.exp().tolist(), best.indices.tolist(), strict=True
+                )
             ]
         )
     return results[0] if len(places) == 1 else results
@@ -140,7 +142,9 @@ class WordTable:
                 continue
             spaced, letters = token.startswith("Ġ"), token.removeprefix("Ġ")
             # In the byte alphabet every byte above ASCII is a letter sign: part of a word.
-            wordlike = bool(letters) and all(c.isalnum() or ord(c) > 127 or c in "'-" for c in letters)
+            wordlike = bool(letters) and all(
+                c.isalnum() or ord(c) > 127 or c in "'-" for c in letters
+            )
             wordlike = wordlike and "Ġ" not in letters and "Ċ" not in letters
             if wordlike and any(c.isalnum() or ord(c) > 127 for c in letters):
                 tables["spaced" if spaced else "bare"][index] = 0.0

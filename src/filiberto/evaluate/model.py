@@ -12,6 +12,7 @@ from tokenizers import Tokenizer
 
 from filiberto.errors import StateError, UnfinishedStageError
 from filiberto.tokenizer import bpe
+from filiberto.train.model import first_position
 
 if TYPE_CHECKING:
     from transformers import RobertaForMaskedLM
@@ -35,7 +36,7 @@ class Reader:
     @property
     def max_length(self) -> int:
         """Most tokens the model reads at once, `<s>` and `</s>` included."""
-        return self.model.config.max_position_embeddings - self.model.config.pad_token_id - 1
+        return self.model.config.max_position_embeddings - first_position(self.model.config)
 
     @property
     def special_ids(self) -> dict[str, int]:
@@ -43,7 +44,9 @@ class Reader:
         return bpe.special_ids(self.tokenizer)
 
     @torch.no_grad()
-    def log_probabilities(self, rows: list[list[int]], places: list[list[int]]) -> list[torch.Tensor]:
+    def log_probabilities(
+        self, rows: list[list[int]], places: list[list[int]]
+    ) -> list[torch.Tensor]:
         """Score the vocabulary at some places of each row.
 
         Args:
@@ -58,7 +61,9 @@ class Reader:
         start = 0
         while start < len(order):
             stop = start + 1
-            while stop < len(order) and (stop - start + 1) * len(rows[order[stop]]) <= _BATCH_TOKENS:
+            while (
+                stop < len(order) and (stop - start + 1) * len(rows[order[stop]]) <= _BATCH_TOKENS
+            ):
                 stop += 1
             self._score(rows, places, order[start:stop], results)
             start = stop
@@ -74,7 +79,9 @@ class Reader:
         pad = self.model.config.pad_token_id
         width = max(len(rows[i]) for i in chosen)
         device = self.model.device
-        ids = torch.tensor([rows[i] + [pad] * (width - len(rows[i])) for i in chosen], device=device)
+        ids = torch.tensor(
+            [rows[i] + [pad] * (width - len(rows[i])) for i in chosen], device=device
+        )
         seen = (ids != pad).long()
         hidden = self.model.roberta(input_ids=ids, attention_mask=seen).last_hidden_state
         row_index = [n for n, i in enumerate(chosen) for _ in places[i]]

@@ -23,11 +23,19 @@ class Choice(Protocol):
     """A sentence with a blank, the word that is right in it, and words that are wrong."""
 
     @property
-    def text(self) -> str: ...
+    def text(self) -> str:
+        """The sentence, with `___` for the word."""
+        ...
+
     @property
-    def right(self) -> str: ...
+    def right(self) -> str:
+        """The word that belongs there."""
+        ...
+
     @property
-    def wrong(self) -> tuple[str, ...]: ...
+    def wrong(self) -> tuple[str, ...]:
+        """Words that do not."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 """Prompts with accepted answers: a TOML file of sentences with a hole, for a reader to judge by.
 
-    [[prompt]]
-    text = "ciao <mask> va?"
-    answers = ["come"]
-    note = "hi, how is it going?"
+[[prompt]]
+text = "ciao <mask> va?"
+answers = ["come"]
+note = "hi, how is it going?"
 """
 
 from __future__ import annotations
@@ -74,7 +74,9 @@ def read_prompts(path: Path) -> list[Prompt]:
     return prompts
 
 
-def answer_prompts(reader: Reader, prompts: list[Prompt], *, top_k: int = 5) -> list[dict[str, Any]]:
+def answer_prompts(
+    reader: Reader, prompts: list[Prompt], *, top_k: int = 5
+) -> list[dict[str, Any]]:
     """Fill every prompt and compare with its accepted answers.
 
     Returns:

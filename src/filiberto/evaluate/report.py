@@ -20,6 +20,13 @@ def summary_text(metrics: dict[str, Any]) -> str:
     if prompts:
         first = sum(prompt["rank"] == 1 for prompt in prompts)
         lines += ["", f"prompts: a right answer comes first in {first} of {len(prompts)}"]
+    if choices := metrics.get("choices"):
+        share = 100 * choices["right"] / choices["count"]
+        lines.insert(
+            3,
+            f"unseen combinations  {share:.1f} %   the right form of a verb beats all its others "
+            f"in {choices['right']} of {choices['count']} sentences",
+        )
     for prompt in prompts:
         lines += ["", *_prompt_lines(prompt)]
     return "\n".join(lines)

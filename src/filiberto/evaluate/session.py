@@ -64,5 +64,7 @@ def _show(reader: Reader, text: str, *, top_k: int, as_json: bool) -> None:
         if len(holes) > 1:
             say(f"<mask> {number}")
         for answer in answers:
-            say(f"{100 * answer['score']:6.1f} %  {answer['token_str'].strip():<20} "
-                f"{answer['sequence'] if len(holes) == 1 else ''}".rstrip())
+            say(
+                f"{100 * answer['score']:6.1f} %  {answer['token_str'].strip():<20} "
+                f"{answer['sequence'] if len(holes) == 1 else ''}".rstrip()
+            )

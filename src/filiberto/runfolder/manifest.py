@@ -96,8 +96,8 @@ def read(folder: Path) -> Manifest | None:
     return manifest
 
 
-# The stage that fills a folder bears its name, but for this one.
-_STAGES = {"model": "train"}
+# The stage that fills a folder bears its name, but for these.
+_STAGES = {"model": "train", "report": "evaluate"}
 
 
 def require(run: Path, folder: str) -> Manifest:
@@ -145,7 +145,9 @@ def _difference(manifest: Manifest, settings: dict[str, Any], inputs: dict[str, 
     changed = [
         f"`{key}` {manifest.settings.get(key)!r} there, {settings.get(key)!r} now"
         for key in sorted(manifest.settings.keys() | settings.keys())
-        if manifest.settings.get(key) != settings.get(key)
+        if key not in manifest.settings
+        or key not in settings
+        or manifest.settings[key] != settings[key]
     ]
     if changed:
         return "settings: " + "; ".join(changed)

@@ -21,6 +21,10 @@ from typing import Any
 TEMPORARY = ".tmp-"
 _HASH_CHUNK_BYTES = 1 << 20
 
+# Only setting it tells what it is; done once, before any thread of ours runs.
+_UMASK = os.umask(0o077)
+os.umask(_UMASK)
+
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a whole file; it appears under its name complete or not at all."""
@@ -55,25 +59,30 @@ def new_folder(path: Path) -> Iterator[Path]:
     temporary.mkdir()
     try:
         yield temporary
+        commit_folder(temporary, path)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-    commit_folder(temporary, path)
 
 
 def commit_folder(temporary: Path, path: Path) -> None:
     """Sync a filled folder to disk and give it its final name."""
-    for file in sorted(temporary.rglob("*")):
-        if file.is_file():
+    for entry in sorted(temporary.rglob("*")):
+        if entry.is_file():
             # Libraries create with their own modes (safetensors 0600); the umask is the user's.
-            file.chmod(0o666 & ~_umask())
-            sync_file(file)
+            entry.chmod(0o666 & ~_UMASK)
+        sync_file(entry)
     sync_folder(temporary)
     aside = None
     if path.exists():
         aside = _temporary_beside(path)
         path.replace(aside)
-    temporary.replace(path)
+    try:
+        temporary.replace(path)
+    except BaseException:
+        if aside is not None:
+            aside.replace(path)
+        raise
     sync_folder(path.parent)
     if aside is not None:
         shutil.rmtree(aside)
@@ -82,7 +91,7 @@ def commit_folder(temporary: Path, path: Path) -> None:
 def sweep(folder: Path) -> None:
     """Remove what killed writers left behind in a folder that the caller owns."""
     for leftover in folder.glob(f"{TEMPORARY}*"):
-        if leftover.is_dir():
+        if leftover.is_dir() and not leftover.is_symlink():
             shutil.rmtree(leftover)
         else:
             leftover.unlink()
@@ -113,9 +122,3 @@ def sync_folder(path: Path) -> None:
 
 def _temporary_beside(path: Path) -> Path:
     return path.with_name(f"{TEMPORARY}{path.name}-{secrets.token_hex(4)}")
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current

@@ -1,6 +1,6 @@
 """Stage 2, tokenizer: documents -> a byte-level BPE vocabulary of the language's own.
 
-    corpus/train-*.parquet -> a seeded sample -> bpe.train_bpe -> tokenizer/ -> quality on validation
+corpus/train-*.parquet -> a seeded sample -> bpe.train_bpe -> tokenizer/ -> quality on validation
 """
 
 from __future__ import annotations
@@ -50,7 +50,12 @@ def build(
     cut = settings.apostrophe == "cut" or (
         settings.apostrophe == "auto" and language in pretokenize.ELIDING
     )
-    asked = {**asdict(settings), "cut_after_apostrophe": cut, "max_length": max_length, "seed": seed}
+    asked = {
+        **asdict(settings),
+        "cut_after_apostrophe": cut,
+        "max_length": max_length,
+        "seed": seed,
+    }
     if done := manifest.finished_as_asked(
         run, "tokenizer", settings=asked, inputs=inputs, force=force
     ):

@@ -1,7 +1,7 @@
 """Train a byte-level BPE and write it so that stock loaders read it back with the same ids.
 
-    texts -> words (pretokenize) -> merges -> tokenizer.json vocab.json merges.txt
-                                              tokenizer_config.json
+texts -> words (pretokenize) -> merges -> tokenizer.json vocab.json merges.txt
+                                          tokenizer_config.json
 """
 
 from __future__ import annotations
@@ -128,7 +128,8 @@ def load(folder: Path, *, literal_specials: bool = False) -> Tokenizer:
 
 def special_ids(tokenizer: Tokenizer) -> dict[str, int]:
     """The id of each special token by its text."""
-    return {token: tokenizer.token_to_id(token) for token in SPECIAL_TOKENS}
+    ids = {token: tokenizer.token_to_id(token) for token in SPECIAL_TOKENS}
+    return {token: number for token, number in ids.items() if number is not None}
 
 
 def _special(token: str) -> AddedToken:

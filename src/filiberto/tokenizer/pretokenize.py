@@ -15,7 +15,8 @@ from tokenizers import Regex, pre_tokenizers
 # Italian, French, Catalan, Occitan, Corsican, Sardinian, Friulian, Lombard, Piedmontese, Ligurian,
 # Venetian, Sicilian, Neapolitan, Walloon and Arpitan.
 ELIDING = frozenset(
-    "it ita fr fra ca cat oc oci co cos sc srd fur lmo pms lij vec scn nap wa wln frp".split()
+    {"it", "ita", "fr", "fra", "ca", "cat", "oc", "oci", "co", "cos", "sc", "srd", "wa", "wln"}
+    | {"fur", "lmo", "pms", "lij", "vec", "scn", "nap", "frp"}
 )
 
 _LETTERS = r"[\p{L}\p{M}][\p{L}\p{M}\u200c\u200d]*"

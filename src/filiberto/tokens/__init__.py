@@ -1,6 +1,6 @@
 """Stage 3, tokens: documents -> flat shards of token ids.
 
-    corpus/*.parquet -> tokenizer.encode_batch -> shards.write ... stream.read <- train.sampler
+corpus/*.parquet -> tokenizer.encode_batch -> shards.write ... stream.read <- train.sampler
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ def build(run: Path, *, settings: TokensConfig | None = None, force: bool = Fals
         "tokenizer": manifest.require(run, "tokenizer").files["tokenizer.json"],
     }
     asked = asdict(settings)
-    if done := manifest.finished_as_asked(run, "tokens", settings=asked, inputs=inputs, force=force):
+    if done := manifest.finished_as_asked(
+        run, "tokens", settings=asked, inputs=inputs, force=force
+    ):
         return done
     start = time.perf_counter()
     tokenizer = bpe.load(run / "tokenizer", literal_specials=True)

@@ -44,7 +44,7 @@ def write_shard(path: Path, ids: NDArray[Any], *, vocab_size: int, facts: dict[s
         facts: more keys for the header, such as the tokenizer's hash.
     """
     dtype = dtype_for(vocab_size)
-    data = np.ascontiguousarray(ids, dtype=np.dtype(dtype).newbyteorder("<")).view(np.uint8)
+    data = np.ascontiguousarray(ids, dtype=np.dtype(dtype).newbyteorder("<")).tobytes()
     blocks = range(0, len(data), BLOCK_BYTES)
     header = {
         "format": FORMAT,
@@ -61,7 +61,7 @@ def write_shard(path: Path, ids: NDArray[Any], *, vocab_size: int, facts: dict[s
     with path.open("wb") as file:
         file.write(len(text).to_bytes(_LENGTH_BYTES, "little"))
         file.write(text)
-        file.write(data.tobytes())
+        file.write(data)
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Shard:
 
     def _check(self, block: int) -> None:
         data = self.ids.view(np.uint8)[block * BLOCK_BYTES : (block + 1) * BLOCK_BYTES]
-        if zlib.crc32(data) != self.header["crc32"][block]:
+        if zlib.crc32(data.tobytes()) != self.header["crc32"][block]:
             raise StateError(
                 f"{self.path}: the ids in MiB {block} are not those that were written",
                 hint=_hint(self.path),

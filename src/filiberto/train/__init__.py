@@ -1,6 +1,6 @@
 """Stage 4, train: token shards -> checkpoints -> a model folder that stock transformers loads.
 
-    tokens/*.tokens -> sampler -> masking -> model -> optim -> checkpoints/ -> export -> model/
+tokens/*.tokens -> sampler -> masking -> model -> optim -> checkpoints/ -> export -> model/
 """
 
 from __future__ import annotations
@@ -197,10 +197,10 @@ def _measured_plan(job: Job, *, settings: TrainConfig, seconds: float) -> Plan:
     )
 
 
-def _new_job(
-    run: Path, *, settings: TrainConfig, size: Size, machine: Hardware, seed: int
-) -> Job:
+def _new_job(run: Path, *, settings: TrainConfig, size: Size, machine: Hardware, seed: int) -> Job:
     """A job with fresh weights and a draft of a plan, its speed unknown."""
+    import torch
+
     from filiberto.tokens.stream import open_stream
     from filiberto.train import loop, model, optim, plan, sampler
 
@@ -223,7 +223,8 @@ def _new_job(
         special_ids=header["special_ids"],
         dropout=settings.dropout,
     )
-    network = model.new_model(config, seed=seed).to(machine.device)
+    network = model.new_model(config, seed=seed)
+    torch.nn.Module.to(network, machine.device)
     draft = plan.make_plan(
         settings,
         size=size,
@@ -237,7 +238,7 @@ def _new_job(
     )
     return loop.Job(
         model=network,
-        optimizer=optim.adamw(network, settings),
+        optimizers=optim.make_optimizers(network, settings, peak_lr=draft.peak_lr),
         settings=settings,
         plan=draft,
         sampler=samplers["train"],
@@ -271,7 +272,7 @@ def _train(
     from filiberto.train import checkpoint, loop
 
     state = checkpoint.load_newest(
-        run / "checkpoints", model=job.model, optimizer=job.optimizer, fingerprint=fingerprint
+        run / "checkpoints", model=job.model, optimizers=job.optimizers, fingerprint=fingerprint
     )
     if state is None:
         state = checkpoint.State(step=0, fingerprint=fingerprint)

@@ -24,6 +24,8 @@ from filiberto.errors import StateError
 from filiberto.runfolder import safeio
 
 KEPT = 2
+
+Optimizers = tuple[torch.optim.Optimizer, ...]
 _MANIFEST = "MANIFEST.json"
 
 
@@ -50,9 +52,7 @@ class State:
     seconds: float = 0.0
 
 
-def save(
-    folder: Path, *, model: nn.Module, optimizer: torch.optim.Optimizer, state: State
-) -> Path:
+def save(folder: Path, *, model: nn.Module, optimizers: Optimizers, state: State) -> Path:
     """Commit a checkpoint, then remove all but the newest `KEPT`.
 
     Raises:
@@ -64,7 +64,7 @@ def save(
         folder.mkdir(exist_ok=True)
         temporary.mkdir()
         save_file(model_tensors(model), temporary / "model.safetensors")
-        save_file(_optimizer_tensors(model, optimizer), temporary / "optimizer.safetensors")
+        save_file(_optimizer_tensors(model, optimizers), temporary / "optimizer.safetensors")
         safeio.write_json(temporary / "state.json", asdict(state))
         files = {path.name: safeio.sha256_of(path) for path in sorted(temporary.iterdir())}
         safeio.write_json(temporary / _MANIFEST, {"step": state.step, "files": files})
@@ -81,7 +81,7 @@ def save(
 
 
 def load_newest(
-    folder: Path, *, model: nn.Module, optimizer: torch.optim.Optimizer, fingerprint: str
+    folder: Path, *, model: nn.Module, optimizers: Optimizers, fingerprint: str
 ) -> State | None:
     """Put the newest valid checkpoint into model and optimizer.
 
@@ -101,7 +101,7 @@ def load_newest(
         if state.fingerprint != fingerprint:
             raise StateError(f"{path} belongs to another training", hint="add --force")
         restore_model(model, path)
-        _restore_optimizer(model, optimizer, load_file(path / "optimizer.safetensors"))
+        _restore_optimizers(model, optimizers, load_file(path / "optimizer.safetensors"))
         return state
     if found:
         raise StateError(
@@ -145,17 +145,19 @@ def restore_model(model: nn.Module, path: Path) -> None:
             parameter.copy_(tensors[name])
 
 
-def _optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+def _optimizer_tensors(model: nn.Module, optimizers: Optimizers) -> dict[str, Tensor]:
     return {
         f"{name}/{key}": value.detach().cpu().contiguous()
         for name, parameter in model.named_parameters()
+        for optimizer in optimizers
         for key, value in optimizer.state.get(parameter, {}).items()
     }
 
 
-def _restore_optimizer(
-    model: nn.Module, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]
+def _restore_optimizers(
+    model: nn.Module, optimizers: Optimizers, tensors: dict[str, Tensor]
 ) -> None:
+    owners = {p: o for o in optimizers for group in o.param_groups for p in group["params"]}
     for name, parameter in model.named_parameters():
         state: dict[str, Any] = {}
         for key, value in tensors.items():
@@ -164,7 +166,7 @@ def _restore_optimizer(
                 # Fused AdamW keeps its step count beside the parameter.
                 state[field] = value.to(parameter.device)
         if state:
-            optimizer.state[parameter] = state
+            owners[parameter].state[parameter] = state
 
 
 def _by_step(folder: Path) -> list[Path]:
@@ -176,7 +178,9 @@ def _by_step(folder: Path) -> list[Path]:
 def _problem(path: Path) -> str | None:
     try:
         files = json.loads((path / _MANIFEST).read_text(encoding="utf-8"))["files"]
-        changed = [name for name, digest in files.items() if safeio.sha256_of(path / name) != digest]
+        changed = [
+            name for name, digest in files.items() if safeio.sha256_of(path / name) != digest
+        ]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         return str(error)
     return f"{', '.join(changed)} changed" if changed else None

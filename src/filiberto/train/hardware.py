@@ -32,7 +32,10 @@ def find_hardware(*, device: str, precision: str) -> Hardware:
     """
     cuda = torch.cuda.is_available()
     if device == "cuda" and not cuda:
-        raise UsageError("train.device is 'cuda', but torch sees no GPU here", hint="leave it out, or: --train.device cpu")
+        raise UsageError(
+            "train.device is 'cuda', but torch sees no GPU here",
+            hint="leave it out, or: --train.device cpu",
+        )
     use_cuda = cuda and device != "cpu"
     native = _cuda_bf16() if use_cuda else _cpu_bf16()
     chosen = ("bf16" if native else "fp32") if precision == "auto" else precision

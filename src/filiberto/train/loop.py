@@ -1,6 +1,6 @@
-"""The training loop, top to bottom: batch, loss, step; now and then a log line, a validation, a save.
+"""The training loop, top to bottom: batch, loss, step; now and then a log, a validation, a save.
 
-    Sampler.rows -> mask_rows -> masked_loss -> backward -> clip -> AdamW
+Sampler.rows -> mask_rows -> masked_loss -> backward -> clip -> optimizers
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from filiberto.train.checkpoint import State
 from filiberto.train.hashing import key_of
 from filiberto.train.masking import IGNORE_INDEX, mask_rows, num_slots_for
 from filiberto.train.model import TokenBatch, masked_logits, masked_loss
-from filiberto.train.optim import learning_rate
+from filiberto.train.optim import schedule, set_rates
 from filiberto.train.plan import Plan
 from filiberto.train.records import Records
 from filiberto.train.sampler import Sampler
@@ -50,7 +50,7 @@ class Job:
     """
 
     model: RobertaForMaskedLM
-    optimizer: torch.optim.Optimizer
+    optimizers: tuple[torch.optim.Optimizer, ...]
     settings: TrainConfig
     plan: Plan
     sampler: Sampler
@@ -121,13 +121,11 @@ def train_step(job: Job, step: int) -> tuple[float, int, float]:
         total += loss.item()
     norm = torch.nn.utils.clip_grad_norm_(job.model.parameters(), job.settings.clip_norm).item()
     if np.isfinite(norm) and np.isfinite(total):
-        rate = learning_rate(
-            step, peak=plan.peak_lr, warmup_steps=plan.warmup_steps, max_steps=plan.max_steps
-        )
-        for group in job.optimizer.param_groups:
-            group["lr"] = rate
-        job.optimizer.step()
-    job.optimizer.zero_grad(set_to_none=True)
+        share = schedule(step, warmup_steps=plan.warmup_steps, max_steps=plan.max_steps)
+        set_rates(job.optimizers, share=share)
+        for optimizer in job.optimizers:
+            optimizer.step()
+    job.model.zero_grad(set_to_none=True)
     return total, count, norm
 
 
@@ -204,7 +202,7 @@ def train_loop(
     def save() -> None:
         nonlocal state
         state = replace(state, metrics_bytes=records.metrics_bytes)
-        checkpoint.save(folder, model=job.model, optimizer=job.optimizer, state=state)
+        checkpoint.save(folder, model=job.model, optimizers=job.optimizers, state=state)
 
     if state.step == 0:
         save()  # proves the disk before any computing
@@ -262,7 +260,7 @@ def _one_step(job: Job, state: State, records: Records, advance: Advance) -> Sta
     note = ""
     if state.step % job.plan.log_steps == 0 and state.loss_count:
         loss = state.loss_sum / state.loss_count
-        rate = job.optimizer.param_groups[0]["lr"]
+        rate = job.optimizers[-1].param_groups[0]["lr"]
         records.metrics(state.step, loss=loss, learning_rate=rate, gradient_norm=norm)
         records.timings(state.step, seconds=state.seconds)
         note = f"loss {loss:.3f}"

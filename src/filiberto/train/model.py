@@ -97,8 +97,13 @@ def roberta_config(
         bos_token_id=special_ids["<s>"],
         pad_token_id=special_ids["<pad>"],
         eos_token_id=special_ids["</s>"],
-        attn_implementation="sdpa",
     )
+
+
+def first_position(config: RobertaConfig) -> int:
+    """RoBERTa's number for the first token of a text: the one after `<pad>`'s id."""
+    assert isinstance(config.pad_token_id, int)
+    return config.pad_token_id + 1
 
 
 def new_model(config: RobertaConfig, *, seed: int) -> RobertaForMaskedLM:
@@ -116,11 +121,10 @@ def masked_logits(model: RobertaForMaskedLM, batch: TokenBatch) -> Tensor:
     Returns:
         `[rows x slots, vocab]`, in the order of `batch.slots` flattened.
     """
-    offset = model.config.pad_token_id + 1
     hidden = model.roberta(
         input_ids=batch.input_ids,
         attention_mask=block_diagonal(batch.document_ids),
-        position_ids=batch.position_ids + offset,
+        position_ids=batch.position_ids + first_position(model.config),
     ).last_hidden_state
     index = batch.slots[:, :, None].expand(-1, -1, hidden.shape[-1])
     return model.lm_head(hidden.gather(1, index).flatten(0, 1))

@@ -1,11 +1,15 @@
-"""AdamW and the course of its learning rate: up from zero, then down to zero at the last step."""
+"""The optimizers, and the course of their rates: up from zero, down to zero at the last step."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
-from torch import nn
 
 from filiberto.config import Size, TrainConfig
+
+if TYPE_CHECKING:
+    from transformers import RobertaForMaskedLM
 
 # Peak rates for AdamW at batches of about 8k to 32k tokens; post-norm RoBERTa gets stuck at the
 # unigram entropy above (docs/log.md). Base and large: Liu et al. 2019, arXiv:1907.11692, table 9.
@@ -24,30 +28,53 @@ def peak_lr_for(settings: TrainConfig, *, size: Size) -> float:
     return PEAK_LR[size] if settings.peak_lr == "auto" else settings.peak_lr
 
 
-def learning_rate(step: int, *, peak: float, warmup_steps: int, max_steps: int) -> float:
-    """The rate of step `step` (from 0): linear up to `peak`, linear down to zero.
+def schedule(step: int, *, warmup_steps: int, max_steps: int) -> float:
+    """The share of the peak rate at step `step` (from 0): linear up to 1, linear down to zero.
 
-    The rate would reach zero at `max_steps`, the first step that is not taken.
+    It would reach zero at `max_steps`, the first step that is not taken.
 
     Example:
-        4 steps, 1 of warm-up, peak 1.0: rates 1.0, 0.75, 0.5, 0.25.
+        4 steps, 1 of warm-up: 1.0, 0.75, 0.5, 0.25.
     """
     if step < warmup_steps:
-        return peak * (step + 1) / warmup_steps
-    return peak * (max_steps - step) / max(1, max_steps - warmup_steps + 1)
+        return (step + 1) / warmup_steps
+    return (max_steps - step) / max(1, max_steps - warmup_steps + 1)
 
 
-def adamw(model: nn.Module, settings: TrainConfig) -> torch.optim.AdamW:
-    """AdamW with weight decay on matrices only; the learning rate is set at every step."""
-    decayed = [p for p in model.parameters() if p.ndim >= 2]
+def make_optimizers(
+    model: RobertaForMaskedLM, settings: TrainConfig, *, peak_lr: float
+) -> tuple[torch.optim.Optimizer, ...]:
+    """AdamW for all weights, or Muon for the matrices of the layers and AdamW for the rest.
+
+    Weight decay is for matrices only. Every parameter group holds its own `peak_lr`; the rate
+    itself is set at every step by `set_rates`.
+
+    Source:
+        Jordan et al. 2024, Muon: an optimizer for hidden layers in neural networks.
+    """
+    layers = {id(p) for p in model.roberta.encoder.parameters() if p.ndim == 2}
+    to_muon = [p for p in model.parameters() if settings.optimizer == "muon" and id(p) in layers]
+    taken = {id(p) for p in to_muon}
+    decayed = [p for p in model.parameters() if p.ndim >= 2 and id(p) not in taken]
     plain = [p for p in model.parameters() if p.ndim < 2]
-    return torch.optim.AdamW(
+    adamw = torch.optim.AdamW(
         [
-            {"params": decayed, "weight_decay": settings.weight_decay},
-            {"params": plain, "weight_decay": 0.0},
+            {"params": decayed, "weight_decay": settings.weight_decay, "peak_lr": peak_lr},
+            {"params": plain, "weight_decay": 0.0, "peak_lr": peak_lr},
         ],
         lr=0.0,
         betas=(settings.beta1, settings.beta2),
         eps=settings.epsilon,
         fused=True,
     )
+    if not to_muon:
+        return (adamw,)
+    group = {"params": to_muon, "peak_lr": settings.muon_lr}
+    return (torch.optim.Muon([group], lr=0.0, weight_decay=settings.weight_decay), adamw)
+
+
+def set_rates(optimizers: tuple[torch.optim.Optimizer, ...], *, share: float) -> None:
+    """Give every parameter group its peak rate times a share."""
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = share * group["peak_lr"]

@@ -73,7 +73,7 @@ def choose_size(wanted: Size | Auto, *, seconds: float, device: str) -> Size:
     if wanted != "auto":
         return wanted
     limits = _GPU_SECONDS if device == "cuda" else _CPU_SECONDS
-    return max((limit, size) for size, limit in limits.items() if limit <= seconds)[1]
+    return max((size for size in limits if limits[size] <= seconds), key=limits.__getitem__)
 
 
 def training_seconds(time: str, *, elapsed: float) -> float:

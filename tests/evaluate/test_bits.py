@@ -1,0 +1,113 @@
+import math
+from pathlib import Path
+
+import pytest
+
+from filiberto.evaluate.bits import (
+    Score,
+    bits_per_byte,
+    is_hidden,
+    windows,
+    word_costs,
+    word_tokens,
+)
+from filiberto.evaluate.model import Reader, load_reader
+from tests.conftest import italian_lines
+
+DOCUMENTS = [(f"d{n}", text) for n, text in enumerate(italian_lines(60))]
+
+
+@pytest.fixture(scope="module")
+def reader(mini_run: Path) -> Reader:
+    return load_reader(mini_run)
+
+
+def quiet(amount: float, note: str = "") -> None:
+    pass
+
+
+def test_hidden_words_are_a_matter_of_document_and_place() -> None:
+    chosen = [is_hidden("a:1", word, share=0.15) for word in range(20_000)]
+    # Three standard deviations of a share of 0.15 in 20,000 draws are 0.0076.
+    assert sum(chosen) / len(chosen) == pytest.approx(0.15, abs=0.0076)
+    assert chosen != [is_hidden("a:2", word, share=0.15) for word in range(20_000)]
+
+
+def test_a_words_tokens_include_the_one_that_carries_its_space() -> None:
+    offsets = [(0, 4), (4, 8), (8, 10), (10, 11)]
+    assert word_tokens(offsets, 5, 10) == (1, 3)
+    assert word_tokens(offsets, 0, 4) == (0, 1)
+
+
+def test_windows_hold_every_token_once_and_every_chosen_word_whole(reader: Reader) -> None:
+    text = " ".join(italian_lines(12))
+    ids = reader.tokenizer.encode(text, add_special_tokens=False).ids
+    found = list(windows(reader, "doc", text, share=1.0))
+    assert [token for window in found for token in window.ids[1:-1]] == ids
+    assert len(found) > 3
+    assert all(len(window.ids) <= reader.max_length for window in found)
+    words = [word for window in found for word in window.words]
+    assert len(words) == len(text.split())
+    assert sum(word.num_bytes for word in words) == sum(len(w.encode()) for w in text.split())
+
+
+def test_the_cost_of_a_word_is_that_of_its_tokens_from_left_to_right(reader: Reader) -> None:
+    (window,) = windows(reader, "doc", "Anna legge", share=1.0)
+    _, word = window.words
+    mask = reader.special_ids["<mask>"]
+    expected = 0.0
+    for step in range(len(word)):
+        shown = list(window.ids)
+        hidden = [w for w in window.words if len(w) > step or w is word]
+        for other in window.words:
+            keep = step if other in hidden and len(other) > step else 0
+            shown[other.start + keep : other.stop] = [mask] * (len(other) - keep)
+        place = word.start + step
+        (scores,) = reader.log_probabilities([shown], [[place]])
+        expected -= scores[0, window.ids[place]].item()
+    assert word_costs(reader, [window])[0][1].nats == pytest.approx(expected, rel=1e-5)
+
+
+def test_batching_changes_nothing(reader: Reader) -> None:
+    batch = [w for d, text in DOCUMENTS[:20] for w in windows(reader, d, text, share=0.3)]
+    together = word_costs(reader, batch)
+    alone = [word_costs(reader, [window])[0] for window in batch]
+    for one, other in zip(together, alone, strict=True):
+        # fp32 sums over padded and unpadded rows differ in the last places.
+        assert [c.nats for c in one] == pytest.approx([c.nats for c in other], abs=1e-4)
+
+
+def test_a_uniform_model_pays_the_logarithm_of_its_vocabulary(reader: Reader) -> None:
+    uniform = load_reader_copy(reader)
+    for parameter in uniform.model.parameters():
+        parameter.data.zero_()
+    score = bits_per_byte(uniform, DOCUMENTS, share=0.5, advance=quiet)
+    tokens = sum(
+        len(word)
+        for document, text in DOCUMENTS
+        for window in windows(uniform, document, text, share=0.5)
+        for word in window.words
+    )
+    expected = tokens * math.log2(uniform.model.config.vocab_size) / score.num_bytes
+    assert score.bits_per_byte == pytest.approx(expected, rel=1e-4)
+
+
+def load_reader_copy(reader: Reader) -> Reader:
+    import copy
+
+    return Reader(copy.deepcopy(reader.model), reader.tokenizer)
+
+
+def test_training_lowers_the_bits(reader: Reader) -> None:
+    random = load_reader_copy(reader)
+    random.model.init_weights()
+    for parameter in random.model.parameters():
+        parameter.data.normal_(std=0.02)
+    trained = bits_per_byte(reader, DOCUMENTS, share=0.3, advance=quiet)
+    untrained = bits_per_byte(random, DOCUMENTS, share=0.3, advance=quiet)
+    assert trained.bits_per_byte < 0.8 * untrained.bits_per_byte
+    assert trained.words == untrained.words
+
+
+def test_no_words_are_no_bits() -> None:
+    assert Score().bits_per_byte == 0

@@ -1,0 +1,31 @@
+from pathlib import Path
+
+from filiberto.tokenizer import bpe
+from filiberto.tokens import encode
+from filiberto.tokens.stream import open_stream
+from tests.conftest import italian_lines
+
+
+def test_all_text_is_kept_over_shards_of_any_size(tmp_path: Path) -> None:
+    texts = [*italian_lines(60), "con un <mask> letterale </s>", ""]
+    tokenizer = bpe.new_tokenizer(split="script", cut_after_apostrophe=True)
+    bpe.train_bpe(tokenizer, [texts], vocab_size=400, min_frequency=2)
+    tokenizer.encode_special_tokens = True
+    facts = encode.write_shards(
+        tmp_path,
+        encode.encode_documents(tokenizer, [texts[:7], texts[7:]]),
+        split="train",
+        shard_tokens=100,
+        vocab_size=400,
+        facts={"tokenizer": "t", "special_ids": bpe.special_ids(tokenizer)},
+    )
+    stream = open_stream(tmp_path, split="train")
+    ids = stream.read(0, len(stream)).tolist()
+    assert facts == {"tokens": len(ids), "documents": 62, "shards": -(-len(ids) // 100)}
+    documents: list[list[int]] = []
+    for token in ids:
+        if token == 0:
+            documents.append([])
+        documents[-1].append(token)
+    assert all(document[-1] == 2 for document in documents)
+    assert [tokenizer.decode(document[1:-1]) for document in documents] == texts

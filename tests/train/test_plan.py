@@ -1,0 +1,75 @@
+import pytest
+
+from filiberto.config import TrainConfig
+from filiberto.train.plan import batch_shape, choose_size, describe, make_plan, training_seconds
+
+MEASURED = {
+    "vocab_size": 1_000,
+    "text_tokens": 1_000_000,
+    "seconds": 100.0,
+    "tokens_per_second": 5_000.0,
+    "peak_lr": 1e-3,
+    "device": "cpu",
+    "precision": "fp32",
+}
+
+
+def plan_of(**settings):
+    return make_plan(TrainConfig(**settings), size="tiny", **MEASURED)
+
+
+def test_the_time_there_is_decides_the_steps() -> None:
+    plan = plan_of(batch_tokens=1_024)
+    # 100 s x 5,000 tokens/s / 1,024 tokens a step
+    assert plan.max_steps == 488
+    assert plan.seconds == pytest.approx(488 * 1_024 / 5_000)
+    assert plan.warmup_steps == 29
+
+
+def test_steps_and_epochs_end_the_run_instead() -> None:
+    assert plan_of(max_steps=7).max_steps == 7
+    # 2 x 1,000,000 / 8,192
+    assert plan_of(epochs=2.0).max_steps == 244
+    assert plan_of(epochs=2.0).epochs == pytest.approx(2.0, abs=0.005)
+
+
+def test_auto_intervals_never_fall_just_before_the_end() -> None:
+    plan = plan_of(max_steps=763)
+    # 77 x 9 = 693, the tenth is the last step itself.
+    assert plan.validate_steps == 77
+    assert plan_of(max_steps=3).validate_steps == 1
+
+
+@pytest.mark.parametrize(
+    ("batch", "micro", "rows"),
+    [
+        (8_192, 4_096, (64, 32)),
+        (8_192, 1, (64, 1)),
+        (100, "auto", (1, 1)),
+        (7 * 128, 3 * 128, (7, 1)),
+        (1_280, 10_000, (10, 10)),
+    ],
+)
+def test_a_micro_batch_divides_the_batch(batch: int, micro: int | str, rows: tuple) -> None:
+    settings = TrainConfig(batch_tokens=batch, micro_batch_tokens=micro)  # type: ignore[arg-type]
+    assert batch_shape(settings, device="cpu") == rows
+
+
+def test_the_size_follows_time_and_device() -> None:
+    assert choose_size("auto", seconds=300, device="cpu") == "tiny"
+    assert choose_size("auto", seconds=3_600, device="cpu") == "mini"
+    assert choose_size("auto", seconds=7_200, device="cuda") == "base"
+    assert choose_size("large", seconds=1, device="cpu") == "large"
+
+
+def test_training_gets_what_the_other_stages_leave() -> None:
+    # 600 s, 8 % of them for the report.
+    assert training_seconds("10m", elapsed=100) == pytest.approx(600 - 48 - 100)
+    assert training_seconds("10h", elapsed=0) == pytest.approx(36_000 - 120)
+    assert training_seconds("10m", elapsed=9_999) == pytest.approx(60)
+
+
+def test_the_description_tells_tokens_and_parameters() -> None:
+    text = describe(plan_of(max_steps=100))
+    for part in ("tiny", "parameters", "1.00M tokens of text", "100 steps of 8,192", "tokens/s"):
+        assert part in text

@@ -1,0 +1,233 @@
+import dataclasses
+import json
+import math
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from filiberto import train
+from filiberto.config import TrainConfig
+from filiberto.errors import (
+    BadDataError,
+    DivergedError,
+    OtherRunError,
+    StateError,
+    TryAgainError,
+    UnfinishedStageError,
+)
+from filiberto.tokens.stream import open_stream
+from filiberto.train import hardware, loop
+from filiberto.train.records import read_lines
+from tests.conftest import MINIATURE
+
+SHORT = dataclasses.replace(MINIATURE, max_steps=12, checkpoint_steps=4, log_steps=3)
+
+
+@pytest.fixture
+def run(tmp_path: Path, mini_run: Path) -> Path:
+    """A run whose tokens are finished and that nobody has trained."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    for name in ("tokens", "tokenizer"):
+        shutil.copytree(mini_run / name, folder / name)
+    return folder
+
+
+def job_of(run: Path, settings: TrainConfig) -> loop.Job:
+    machine = hardware.find_hardware(device="cpu", precision="fp32")
+    return train._new_job(run, settings=settings, size="tiny", machine=machine, seed=0)
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    return load_file(run / "model" / "model.safetensors")
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[k], other[k]) for k in one)
+
+
+def stop_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    """Let the process die just before it takes a step, as a kill would."""
+    take = loop.train_step
+
+    def dying(job: loop.Job, number: int) -> tuple[float, int, float]:
+        if number == step:
+            raise KeyboardInterrupt
+        return take(job, number)
+
+    monkeypatch.setattr(loop, "train_step", dying)
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.1])
+def test_a_killed_run_goes_on_to_the_same_bits(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dropout: float
+) -> None:
+    settings = dataclasses.replace(SHORT, dropout=dropout)
+    whole = shutil.copytree(run, tmp_path / "whole")
+    train.build(whole, settings=settings, size="tiny")
+    for step in (3, 7):
+        with monkeypatch.context() as patch:
+            stop_at(patch, step)
+            with pytest.raises(KeyboardInterrupt):
+                train.build(run, settings=settings, size="tiny")
+    train.build(run, settings=settings, size="tiny")
+    assert same(weights(run), weights(whole))
+    assert (run / "metrics.jsonl").read_bytes() == (whole / "metrics.jsonl").read_bytes()
+    steps = [line["step"] for line in read_lines(run / "timings.jsonl")]
+    assert steps == sorted(set(steps))
+
+
+def test_a_signal_saves_and_the_next_run_goes_on(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import os
+    import signal
+
+    settings = dataclasses.replace(SHORT, checkpoint_steps=1_000)
+    whole = shutil.copytree(run, tmp_path / "whole")
+    train.build(whole, settings=settings, size="tiny")
+    take = loop.train_step
+
+    def signalled(job: loop.Job, number: int) -> tuple[float, int, float]:
+        if number == 5:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return take(job, number)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "train_step", signalled)
+        with pytest.raises(TryAgainError, match="stopped after step 6 of 12"):
+            train.build(run, settings=settings, size="tiny")
+    assert (run / "checkpoints" / "step-00000006").is_dir()
+    train.build(run, settings=settings, size="tiny")
+    assert same(weights(run), weights(whole))
+
+
+def test_micro_batches_change_nothing_but_rounding(run: Path) -> None:
+    results = []
+    for micro in (512, 128, 32):
+        job = job_of(run, dataclasses.replace(SHORT, micro_batch_tokens=micro))
+        results.append([loop.train_step(job, step)[0] for step in range(5)])
+    # 5 AdamW steps in fp32 whose sums run in another order.
+    assert results[1] == pytest.approx(results[0], rel=1e-4)
+    assert results[2] == pytest.approx(results[0], rel=1e-4)
+
+
+def test_learning_goes_below_the_unigram_entropy_and_shuffled_labels_do_not(run: Path) -> None:
+    stream = open_stream(run / "tokens", split="train")
+    counts = Counter(stream.read(0, len(stream)).tolist())
+    for token in (0, 2):
+        del counts[token]
+    total = sum(counts.values())
+    entropy = -sum(c / total * math.log(c / total) for c in counts.values())
+    settings = dataclasses.replace(MINIATURE, max_steps=150)
+    job = job_of(run, settings)
+    for step in range(150):
+        loop.train_step(job, step)
+    assert loop.validate(job).loss < 0.7 * entropy
+
+    shuffled = job_of(run, settings)
+    make = loop.make_batch
+
+    def with_shuffled_labels(*args, **kwargs):
+        batch = make(*args, **kwargs)
+        order = np.random.default_rng(0).permutation(batch.labels.numel())
+        return dataclasses.replace(
+            batch, labels=batch.labels.flatten()[order].view_as(batch.labels)
+        )
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "make_batch", with_shuffled_labels)
+        for step in range(150):
+            loop.train_step(shuffled, step)
+    assert loop.validate(shuffled).loss > 0.95 * entropy
+
+
+def test_validation_is_the_same_whatever_was_trained(run: Path) -> None:
+    first = job_of(run, MINIATURE)
+    second = job_of(run, dataclasses.replace(MINIATURE, mask_rate=0.4, micro_batch_tokens=64))
+    # The same rows in other batches: fp32 sums in another order.
+    assert loop.validate(first).loss == pytest.approx(loop.validate(second).loss, rel=1e-5)
+
+
+def test_a_gradient_that_is_no_number_changes_nothing_and_ends_after_three(run: Path) -> None:
+    job = job_of(run, SHORT)
+    next(iter(job.model.parameters())).data[5] = float("nan")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "_new_job", lambda *_, **__: job)
+        with pytest.raises(DivergedError, match="not finite at steps 0 to 2"):
+            train.build(run, settings=SHORT, size="tiny")
+    before = job_of(run, SHORT)
+    for (name, one), other in zip(
+        before.model.named_parameters(), job.model.parameters(), strict=True
+    ):
+        assert torch.equal(one[6:], other[6:]) or not name
+
+
+def test_metrics_hold_what_the_arithmetic_decides_and_tensorboard_the_same(mini_run: Path) -> None:
+    lines = list(read_lines(mini_run / "metrics.jsonl"))
+    assert {"step", "loss", "learning_rate", "gradient_norm"} == set(lines[0])
+    assert [line["step"] for line in lines if "validation_loss" in line][-1] == 40
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    board = EventAccumulator(str(mini_run / "tensorboard")).Reload()
+    losses = [(e.step, e.value) for e in board.Scalars("loss")]
+    expected = [(line["step"], line["loss"]) for line in lines if "loss" in line]
+    assert losses == [(step, pytest.approx(loss, rel=1e-6)) for step, loss in expected]
+
+
+def test_a_finished_training_is_not_repeated(mini_run: Path) -> None:
+    before = (mini_run / "model" / "manifest.json").stat().st_mtime_ns
+    train.build(mini_run, settings=MINIATURE, size="tiny", language="it")
+    assert (mini_run / "model" / "manifest.json").stat().st_mtime_ns == before
+
+
+def test_another_training_is_not_overwritten_unasked(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        stop_at(patch, 5)
+        with pytest.raises(KeyboardInterrupt):
+            train.build(run, settings=SHORT, size="tiny")
+    other = dataclasses.replace(SHORT, mask_rate=0.3)
+    with pytest.raises(OtherRunError, match="a training with other settings"):
+        train.build(run, settings=other, size="tiny")
+    assert (run / "checkpoints" / "step-00000004").is_dir()
+    train.build(run, settings=other, size="tiny", force=True)
+    assert train.build(run, settings=other, size="tiny").settings["mask_rate"] == 0.3
+
+
+def test_text_shorter_than_a_row_is_refused(run: Path) -> None:
+    with pytest.raises(BadDataError, match="tokens, one row has 8192"):
+        train.build(run, settings=TrainConfig(row_length=8_192, max_steps=1), size="tiny")
+
+
+def test_tokens_must_be_finished(tmp_path: Path) -> None:
+    with pytest.raises(UnfinishedStageError, match="tokens is unfinished"):
+        train.build(tmp_path, settings=SHORT, size="tiny")
+
+
+def test_tokens_of_another_tokenizer_are_refused(run: Path) -> None:
+    path = run / "tokenizer" / "tokenizer.json"
+    path.write_text(path.read_text().replace('"Ġ', '"ġ', 1))
+    with pytest.raises(StateError, match="was made with another tokenizer"):
+        train.build(run, settings=SHORT, size="tiny")
+
+
+def test_the_plan_is_kept_for_the_rerun(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    timed = dataclasses.replace(SHORT, max_steps=None)
+    monkeypatch.setattr(loop, "measure_speed", lambda *_, **__: 100.0)
+    with monkeypatch.context() as patch:
+        stop_at(patch, 5)
+        with pytest.raises(KeyboardInterrupt):
+            train.build(run, settings=timed, size="tiny", time="1m")
+    planned = json.loads((run / "plan.json").read_text())
+    # 60 s less 8 % at 100 tokens/s, 512 tokens a step
+    assert planned["max_steps"] == 10
+    monkeypatch.setattr(loop, "measure_speed", lambda *_, **__: 900.0)
+    done = train.build(run, settings=timed, size="tiny", time="1m", elapsed=30)
+    assert done.facts["plan"]["max_steps"] == 10
