@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from filiberto.config import Size, TrainConfig
+from filiberto.train.muon import Muon
 
 if TYPE_CHECKING:
     from transformers import RobertaForMaskedLM
@@ -70,7 +71,7 @@ def make_optimizers(
     if not to_muon:
         return (adamw,)
     group = {"params": to_muon, "peak_lr": settings.muon_lr}
-    return (torch.optim.Muon([group], lr=0.0, weight_decay=settings.weight_decay), adamw)
+    return (Muon([group], lr=0.0, weight_decay=settings.weight_decay), adamw)
 
 
 def set_rates(optimizers: tuple[torch.optim.Optimizer, ...], *, share: float) -> None:
