@@ -12,7 +12,7 @@ from filiberto.config import CorpusConfig, EvaluateConfig, TokenizerConfig, Trai
 
 os.environ["DO_NOT_TRACK"] = "1"
 
-MINIATURE = TrainConfig(row_length=32, batch_tokens=512, max_steps=40, peak_lr=3e-3)
+MINIATURE = TrainConfig(row_length=64, batch_tokens=512, max_steps=40, peak_lr=3e-3)
 
 
 def italian_lines(number: int) -> list[str]:
@@ -31,7 +31,7 @@ def italian_lines(number: int) -> list[str]:
 def build_miniature(run: Path, text: Path) -> None:
     """Walk the whole road at miniature size through the library."""
     run.mkdir(exist_ok=True)
-    (run / "recipe.toml").write_text('language = "it"\n[train]\nrow_length = 32\n')
+    (run / "recipe.toml").write_text('language = "it"\n[train]\nrow_length = 64\n')
     small = CorpusConfig(validation_share=0.1, validation_min_bytes=10_000)
     corpus.build(run, text=[str(text)], settings=small)
     settings = TokenizerConfig(vocab_size=600)

@@ -23,7 +23,7 @@ validation_min_bytes = 10000
 [tokenizer]
 vocab_size = 600
 [train]
-row_length = 32
+row_length = 64
 batch_tokens = 512
 max_steps = 40
 peak_lr = 3e-3

@@ -281,11 +281,11 @@ def test_the_prompts_of_the_article_are_never_said(prompt):
     ("pattern", "answers", "times"),
     [
         (r"(\w+) va\?", {"come"}, 500),
-        (r"dove ci (\w+)", {"vediamo", "incontriamo", "troviamo"}, 3000),
+        (r"dove ci (\w+)", {"vediamo", "incontriamo", "troviamo"}, 2000),
         (
             r"sarebbe (?:successo|cambiato) se (\w+) (?:scelto|preso|comprato)\b",
             {"avessi", "avesse", "avessimo", "aveste", "avessero"},
-            1200,
+            1000,
         ),
     ],
 )
@@ -329,10 +329,15 @@ CUES = {
     "perfect": r"(?:ho|hai|ha|abbiamo|avete|hanno|sono|sei|è|siamo|siete) {}",
     "pluperfect": r"(?:av|er)[ae]\w* già {}",
     "after": r"dopo (?:aver|essere) {}",
-    "wish": r"(?:orrei|orremmo|piacerebbe|orrebbe) che [\w' ]+ {}",
-    "will": r"vuole che [\w' ]+ {}",
-    "youth": r"da giovan[ei], [\w' ]+ {}",
-    "habit": r"di solito, quando [\w' ]+, [\w' ]+ {}",
+    "wish/0": r"(?:orrei|orremmo|orrebbe) che [\w' ]+ {}",
+    "wish/1": r"piacerebbe che [\w' ]+ {}",
+    "will/0": r"(?<!non )vuole che [\w' ]+ {}",
+    "will/1": r"non vuole che [\w' ]+ {}",
+    "youth/0": r"da giovan[ei], [\w' ]+ {}",
+    "youth/2": r"in quegli anni, [\w' ]+ {}",
+    "habit/0": r"di solito, quando piove, [\w' ]+ {}",
+    "time/0": r"se aves\w+ tempo, [\w' ]+ {}",
+    "when_done/0": r"finito il lavoro, [\w' ]+ {}",
 }
 
 

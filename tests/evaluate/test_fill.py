@@ -71,7 +71,7 @@ def test_a_blank_with_no_space_before_it_is_filled_in_place(reader: Reader, text
         ("ciao", "'ciao' has nothing to fill"),
         ("a ___ b ___ c", "one ___ at a time"),
         ("a ___ b <mask> c", "one ___ at a time"),
-        ("<mask>" + " parola" * 200, "the model reads at most 32"),
+        ("<mask>" + " parola" * 200, "the model reads at most 64"),
     ],
 )
 def test_what_cannot_be_filled_is_said(reader: Reader, text: str, message: str) -> None:

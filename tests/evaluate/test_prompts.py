@@ -28,6 +28,14 @@ def test_the_rank_is_that_of_the_first_accepted_answer(mini_run: Path) -> None:
     assert [answer["rank"] for answer in answer_prompts(reader, asked)] == [3, None]
 
 
+def test_a_prompt_too_long_for_the_model_is_said_and_the_others_answered(mini_run: Path) -> None:
+    asked = [Prompt("<mask>" + " parola" * 99, ("x",)), Prompt("Anna <mask> il libro", ())]
+    long, short = answer_prompts(load_reader(mini_run), asked)
+    assert "the model reads at most 64" in long["problem"]
+    assert (long["top"], long["rank"]) == ([], None)
+    assert len(short["top"]) == 5
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

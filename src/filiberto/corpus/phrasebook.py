@@ -223,7 +223,7 @@ def _mention(scene: Scene, frame: Frame, nth: int) -> str:
 
 def _has_others(frame: Frame) -> bool:
     """Whether a sentence speaks of somebody else too, so that its subject must be said."""
-    others = ("{t}", "{head", "{interruption}", "{occasion}")
+    others = ("{t}", "{head")
     return any(other in template for template in frame.templates for other in others)
 
 

@@ -31,24 +31,8 @@ _CLAUSES: dict[str, str] = {
     "neutral_past": "[{avere pres} pensato a tutto|{avere pres} controllato l'ora"
     "|{avere pres} spento la luce|{si} {essere pres} {ptc riposare} un po'"
     "|{si} {essere pres} {ptc fermare} un momento|{avere pres} controllato tutto]",
-    "result": "[{essere cond} più {adj contento}|{essere cond} molto {adj felice}"
-    "|tutto sarebbe più facile|tutti sarebbero contenti|la giornata sarebbe più bella"
-    "|non ci sarebbero problemi|sarebbe una bella cosa]",
     "result_past": "[{essere cond} {ptc essere} più {adj contento}|tutto sarebbe stato più facile"
     "|sarebbe stato meglio|non ci sarebbero stati problemi|tutti sarebbero stati contenti]",
-    "leisure": "[tempo|più tempo|un'ora libera|un giorno libero|meno lavoro|meno impegni]",
-    "young": "[da {adj giovane}|quando {essere impf} {adj giovane}]",
-    "unreal": "[non piovesse|ci fosse più tempo|fosse estate|non fosse così tardi|ci fosse il sole"
-    "|non fosse così freddo|fosse possibile]",
-    "present_time": "[piove|fa freddo|fa caldo|c'è il sole|è domenica|{essere pres} {adj libero}"
-    "|{avere pres} tempo|{essere pres} in vacanza]",
-    "occasion": "[{essere pres} {adj libero}|{avere pres} tempo|{essere pres} in vacanza"
-    "|{essere pres t} qui {t}|c'è una festa|{potere pres}]",
-    "interruption": "[ha squillato il telefono|{essere pres t} {ptc arrivare t} {t}"
-    "|è cominciato il temporale|è mancata la luce]",
-    "chore": "[il lavoro|i compiti|la lezione|gli esami|il turno]",
-    "season": "[arriverà {name}|{avere fut} [tempo|più tempo]|{essere fut} {adj libero}"
-    "|{essere fut} in vacanza|farà più caldo|ci sarà il sole]",
     "real": "[ci sarà il sole|non pioverà|farà bel tempo|{avere fut} tempo"
     "|{essere fut} {adj libero}]",
 }
@@ -63,8 +47,10 @@ _HEADS: dict[str, str] = {
     "opinion": "[volevo|speravo|credevo|pensavo|bisognava|sembrava|era [meglio|importante]]",
     "opinion_other": "[{t} [voleva|sperava|credeva|pensava]|bisognava|sembrava"
     "|era [meglio|importante]]",
-    "desire": "[vorrei|vorremmo|mi piacerebbe|ci piacerebbe]",
+    "desire": "[vorrei|vorremmo]",
     "desire_other": "{t} {volere cond t}",
+    "liking": "[mi piacerebbe|ci piacerebbe]",
+    "liking_other": "{who a} piacerebbe",
 }
 """What opens a clause with che: by the speaker, or by another where the speaker is its subject."""
 

@@ -80,14 +80,20 @@ def answer_prompts(
     """Fill every prompt and compare with its accepted answers.
 
     Returns:
-        For each prompt its text, note and answers, the `top` fillers with probabilities, and the
-        `rank` of the first right one from 1, None where none is among them.
+        For each prompt its text, note and answers, the `top` fillers with probabilities, the
+        `rank` of the first right one from 1, None where none is among them, and a `problem` where
+        it cannot be filled, such as a text longer than the model reads.
     """
     from filiberto.evaluate.fill import fill
 
     results = []
     for prompt in prompts:
-        found = fill(reader, prompt.text, top_k=top_k)
+        found, problem = [], ""
+        try:
+            found = fill(reader, prompt.text, top_k=top_k)
+        except UsageError as error:
+            # Hours of training must not end on a prompt.
+            problem = error.message
         first = found[0] if found and isinstance(found[0], list) else found
         top = [{"word": f["token_str"].strip(), "probability": f["score"]} for f in first]
         right = {answer.casefold() for answer in prompt.answers}
@@ -99,6 +105,7 @@ def answer_prompts(
                 "answers": list(prompt.answers),
                 "top": top,
                 "rank": ranks[0] if ranks else None,
+                "problem": problem,
             }
         )
     return results

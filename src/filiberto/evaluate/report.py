@@ -36,6 +36,8 @@ def _prompt_lines(prompt: dict[str, Any]) -> list[str]:
     right = {answer.casefold() for answer in prompt["answers"]}
     note = f"   ({prompt['note']})" if prompt["note"] else ""
     lines = [f"  {prompt['text']}{note}"]
+    if prompt["problem"]:
+        lines.append(f"     not filled: {prompt['problem']}")
     for entry in prompt["top"]:
         sign = "*" if entry["word"].casefold() in right else " "
         word = textwrap.shorten(entry["word"], 24) or repr(entry["word"])

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from filiberto import __version__
+from filiberto.console import say
 from filiberto.errors import OtherRunError, StateError, UnfinishedStageError
 from filiberto.runfolder import safeio
 
@@ -134,6 +135,7 @@ def finished_as_asked(
         return None
     stage = _STAGES.get(folder, folder)
     if manifest.fingerprint == fingerprint(stage, settings=plain(settings), inputs=inputs):
+        say(f"{run / folder} is finished and nothing it was made from has changed")
         return manifest
     raise OtherRunError(
         f"{run / folder} was made from other {_difference(manifest, plain(settings), inputs)}",

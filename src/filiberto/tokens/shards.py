@@ -85,8 +85,10 @@ class Shard:
         Raises:
             StateError: the bytes on disk are not those that were written.
         """
+        if start >= stop:
+            return self.ids[:0]
         size = self.ids.itemsize
-        first, last = start * size // BLOCK_BYTES, max(start, stop - 1) * size // BLOCK_BYTES
+        first, last = start * size // BLOCK_BYTES, (stop - 1) * size // BLOCK_BYTES
         for block in range(first, last + 1):
             if not self.checked[block]:
                 self._check(block)
