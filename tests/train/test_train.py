@@ -22,6 +22,7 @@ from filiberto.errors import (
 )
 from filiberto.tokens.stream import open_stream
 from filiberto.train import hardware, loop
+from filiberto.train.checkpoint import State
 from filiberto.train.records import read_lines
 from tests.conftest import MINIATURE
 
@@ -53,14 +54,14 @@ def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
 
 def stop_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
     """Let the process die just before it takes a step, as a kill would."""
-    take = loop.train_step
+    take = loop._one_step
 
-    def dying(job: loop.Job, number: int) -> tuple[float, int, float]:
-        if number == step:
+    def dying(job: loop.Job, state: State, *rest: object) -> State:
+        if state.step == step:
             raise KeyboardInterrupt
-        return take(job, number)
+        return take(job, state, *rest)
 
-    monkeypatch.setattr(loop, "train_step", dying)
+    monkeypatch.setattr(loop, "_one_step", dying)
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.1])
@@ -91,15 +92,15 @@ def test_a_signal_saves_and_the_next_run_goes_on(
     settings = dataclasses.replace(SHORT, checkpoint_steps=1_000)
     whole = shutil.copytree(run, tmp_path / "whole")
     train.build(whole, settings=settings, size="tiny")
-    take = loop.train_step
+    take = loop._one_step
 
-    def signalled(job: loop.Job, number: int) -> tuple[float, int, float]:
-        if number == 5:
+    def signalled(job: loop.Job, state: State, *rest: object) -> State:
+        if state.step == 5:
             os.kill(os.getpid(), signal.SIGTERM)
-        return take(job, number)
+        return take(job, state, *rest)
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "train_step", signalled)
+        patch.setattr(loop, "_one_step", signalled)
         with pytest.raises(TryAgainError, match="stopped after step 6 of 12"):
             train.build(run, settings=settings, size="tiny")
     assert (run / "checkpoints" / "step-00000006").is_dir()

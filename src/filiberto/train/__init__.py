@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 LivePrompt = Callable[["RobertaForMaskedLM"], str]
 
-_MEASURE_SECONDS = 5.0
+# Where the speed decides the number of steps, and where it only tells the time left.
+_MEASURE_SECONDS, _GLANCE_SECONDS = 5.0, 0.5
 
 
 def build(
@@ -182,7 +183,10 @@ def _prepare(
 def _measured_plan(job: Job, *, settings: TrainConfig, seconds: float) -> Plan:
     from filiberto.train import loop, plan
 
-    speed = loop.measure_speed(job, seconds=min(_MEASURE_SECONDS, 0.05 * seconds))
+    timed = settings.max_steps is None and settings.epochs is None
+    speed = loop.measure_speed(
+        job, seconds=min(_MEASURE_SECONDS, 0.05 * seconds) if timed else _GLANCE_SECONDS
+    )
     draft = job.plan
     return plan.make_plan(
         settings,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -196,8 +196,41 @@ def train_loop(
         DivergedError: the gradient was not finite three times in a row.
         TryAgainError: a signal asked to stop; everything is saved.
     """
-    records = Records(run, metrics_bytes=state.metrics_bytes, step=state.step)
-    folder, plan = run / "checkpoints", job.plan
+    with (
+        closing(Records(run, metrics_bytes=state.metrics_bytes, step=state.step)) as records,
+        stop_requested() as stopping,
+        progress(
+            "train",
+            total=job.plan.train_tokens,
+            unit="tokens",
+            done=state.step * job.plan.batch_tokens,
+        ) as advance,
+    ):
+        return _steps(
+            job,
+            run / "checkpoints",
+            state=state,
+            checkpoint_seconds=checkpoint_seconds,
+            on_validation=on_validation,
+            records=records,
+            stopping=stopping,
+            advance=advance,
+        )
+
+
+def _steps(
+    job: Job,
+    folder: Path,
+    *,
+    state: State,
+    checkpoint_seconds: float,
+    on_validation: Callable[[Validation], str],
+    records: Records,
+    stopping: Callable[[], bool],
+    advance: Advance,
+) -> State:
+    """Step after step, with a log line, a validation and a checkpoint when each is due."""
+    plan = job.plan
 
     def save() -> None:
         nonlocal state
@@ -206,37 +239,31 @@ def train_loop(
 
     if state.step == 0:
         save()  # proves the disk before any computing
-    taken = state.step * plan.batch_tokens
     saved_at = started = time.monotonic()
     seconds_before = state.seconds
-    with (
-        stop_requested() as stopping,
-        progress("train", total=plan.train_tokens, unit="tokens", done=taken) as advance,
-    ):
-        while state.step < plan.max_steps:
-            state = _one_step(job, state, records, advance)
-            state = replace(state, seconds=seconds_before + time.monotonic() - started)
-            last = state.step == plan.max_steps
-            if state.step % plan.validate_steps == 0 or last:
-                result = validate(job)
-                records.metrics(
-                    state.step, validation_loss=result.loss, validation_accuracy=result.accuracy
-                )
-                say(_validation_line(state.step, plan, result) + on_validation(result))
-            due = (
-                time.monotonic() - saved_at >= checkpoint_seconds
-                if plan.checkpoint_steps is None
-                else state.step % plan.checkpoint_steps == 0
+    while state.step < plan.max_steps:
+        state = _one_step(job, state, records, advance)
+        state = replace(state, seconds=seconds_before + time.monotonic() - started)
+        last = state.step == plan.max_steps
+        if state.step % plan.validate_steps == 0 or last:
+            result = validate(job)
+            records.metrics(
+                state.step, validation_loss=result.loss, validation_accuracy=result.accuracy
             )
-            if due or last or stopping():
-                save()
-                saved_at = time.monotonic()
-            if stopping() and not last:
-                raise TryAgainError(
-                    f"stopped after step {state.step:,} of {plan.max_steps:,}; all is saved",
-                    hint="run the same command again to go on",
-                )
-    records.close()
+            say(_validation_line(state.step, plan, result) + on_validation(result))
+        due = (
+            time.monotonic() - saved_at >= checkpoint_seconds
+            if plan.checkpoint_steps is None
+            else state.step % plan.checkpoint_steps == 0
+        )
+        if due or last or stopping():
+            save()
+            saved_at = time.monotonic()
+        if stopping() and not last:
+            raise TryAgainError(
+                f"stopped after step {state.step:,} of {plan.max_steps:,}; all is saved",
+                hint="run the same command again to go on",
+            )
     return state
 
 

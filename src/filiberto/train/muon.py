@@ -44,36 +44,45 @@ class Muon(torch.optim.Optimizer):
         """Update every matrix that has a gradient."""
         loss = closure() if closure is not None else None
         for group in self.param_groups:
+            by_shape: dict[torch.Size, list[Tensor]] = {}
             for parameter in group["params"]:
-                if parameter.grad is None:
-                    continue
-                state = self.state[parameter]
-                if not state:
-                    state["momentum_buffer"] = torch.zeros_like(parameter)
-                buffer = state["momentum_buffer"].lerp_(parameter.grad, 1 - group["momentum"])
-                update = orthogonalised(parameter.grad.lerp(buffer, group["momentum"]))
-                rows, columns = parameter.shape
-                parameter.mul_(1 - group["lr"] * group["weight_decay"])
-                parameter.add_(update, alpha=-group["lr"] * max(1, rows / columns) ** 0.5)
+                if parameter.grad is not None:
+                    by_shape.setdefault(parameter.shape, []).append(parameter)
+            for (rows, columns), parameters in by_shape.items():
+                # Matrices of one shape go through together: many small products cost more.
+                updates = torch.stack([self._momentum(p, group["momentum"]) for p in parameters])
+                rate = group["lr"] * max(1, rows / columns) ** 0.5
+                for parameter, update in zip(parameters, orthogonalised(updates), strict=True):
+                    parameter.mul_(1 - group["lr"] * group["weight_decay"])
+                    parameter.add_(update, alpha=-rate)
         return loss
 
+    def _momentum(self, parameter: Tensor, momentum: float) -> Tensor:
+        """The running gradient of a parameter, a step ahead (Nesterov)."""
+        assert parameter.grad is not None
+        state = self.state[parameter]
+        if not state:
+            state["momentum_buffer"] = torch.zeros_like(parameter)
+        buffer = state["momentum_buffer"].lerp_(parameter.grad, 1 - momentum)
+        return parameter.grad.lerp(buffer, momentum)
 
-def orthogonalised(matrix: Tensor) -> Tensor:
-    """The matrix with its singular values brought near 1, by five quintic Newton-Schulz steps.
+
+def orthogonalised(matrices: Tensor) -> Tensor:
+    """Matrices with their singular values brought near 1, by five quintic Newton-Schulz steps.
 
     Args:
-        matrix: `[rows, columns]`; GPUs with bf16 compute in it, all else in the matrix's type.
+        matrices: `[..., rows, columns]`; GPUs with bf16 compute in it, all else in their type.
 
     Returns:
-        A matrix of that shape and type, its singular values roughly between 0.7 and 1.2.
+        Of that shape and type, singular values roughly between 0.7 and 1.2.
     """
     a, b, c = _COEFFICIENTS
-    native = matrix.is_cuda and torch.cuda.get_device_capability(matrix.device) >= (8, 0)
-    x = matrix.bfloat16() if native else matrix
-    tall = x.shape[0] > x.shape[1]
-    x = x.T if tall else x
-    x = x / x.norm().clamp(min=1e-7)
+    native = matrices.is_cuda and torch.cuda.get_device_capability(matrices.device) >= (8, 0)
+    x = matrices.bfloat16() if native else matrices
+    tall = x.shape[-2] > x.shape[-1]
+    x = x.mT if tall else x
+    x = x / x.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)
     for _ in range(_ITERATIONS):
-        gram = x @ x.T
+        gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
-    return (x.T if tall else x).to(matrix.dtype)
+    return (x.mT if tall else x).to(matrices.dtype)
