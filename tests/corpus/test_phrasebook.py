@@ -285,7 +285,7 @@ def test_the_prompts_of_the_article_are_never_said(prompt):
         (
             r"sarebbe (?:successo|cambiato) se (\w+) (?:scelto|preso|comprato)\b",
             {"avessi", "avesse", "avessimo", "aveste", "avessero"},
-            1000,
+            750,
         ),
     ],
 )
