@@ -51,6 +51,7 @@ def main() -> None:
     for name, row in result.items():
         print(f"{name:<20}{row['median_s']:7.3f} s   ({row['min_s']:.3f} to {row['max_s']:.3f})")
     path = Path(__file__).parent / "results" / "startup.json"
+    path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
 
