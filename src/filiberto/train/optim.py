@@ -12,8 +12,8 @@ from filiberto.train.muon import Muon
 if TYPE_CHECKING:
     from transformers import RobertaForMaskedLM
 
-# Peak rates for AdamW at batches of about 8k to 32k tokens; guesses, not
-# measured here yet, but that post-norm models get stuck at higher ones. Base and large: Liu et al. 2019, arXiv:1907.11692, table 9.
+# Peak rates for AdamW at batches of about 8k to 32k tokens: guesses, not measured here yet.
+# Base and large: Liu et al. 2019, arXiv:1907.11692, table 9.
 PEAK_LR: dict[Size, float] = {
     "tiny": 2e-3,
     "mini": 1e-3,

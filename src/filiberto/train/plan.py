@@ -13,8 +13,8 @@ from filiberto.config import Auto, Size, TrainConfig, parse_seconds
 from filiberto.console import readable_number, readable_seconds
 from filiberto.train.model import SIZES, num_parameters
 
-# With no --size: the largest size that sees enough tokens in the time: guesses, not measured yet. Seconds
-# of one GPU with bf16, or of a CPU, from which a size is worth it.
+# With no --size, the largest size whose seconds have come, on a GPU with bf16 or on a CPU:
+# guesses, not measured yet.
 _CPU_SECONDS: dict[Size, float] = {"tiny": 0, "mini": 1_500, "small": 36_000}
 _GPU_SECONDS: dict[Size, float] = {"mini": 0, "small": 600, "base": 5_400, "large": 172_800}
 
