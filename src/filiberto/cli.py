@@ -33,7 +33,7 @@ RECIPE_FILE = "recipe.toml"
 # The flags each command takes, beside those of its own section (`run` takes all sections).
 COMMANDS: dict[str, tuple[str, ...]] = {
     "run": ("text", "language", "time", "size", "seed", "checkpoint_every"),
-    "corpus": ("text", "seed"),
+    "corpus": ("text", "language", "seed"),
     "tokenizer": ("language", "seed"),
     "tokens": (),
     "train": ("time", "size", "language", "seed", "checkpoint_every"),

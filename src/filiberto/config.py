@@ -17,6 +17,7 @@ import re
 import tomllib
 import types
 import typing
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -224,58 +225,20 @@ def check_recipe(recipe: Recipe) -> list[str]:
     Returns:
         Problems that begin with ` [section]: ` or `: `, to be put behind the recipe's name.
     """
-    train, corpus, evaluate = recipe.train, recipe.corpus, recipe.evaluate
-    ends = [name for name in ("max_steps", "epochs") if getattr(train, name) is not None]
-    rules = [
-        (0 <= corpus.validation_share <= 0.5, "corpus", "validation_share", "0 to 0.5"),
-        (corpus.validation_min_bytes >= 0, "corpus", "validation_min_bytes", "0 or more"),
-        (corpus.validation_max_bytes >= 0, "corpus", "validation_max_bytes", "0 or more"),
-        (0 <= corpus.max_bad_share <= 1, "corpus", "max_bad_share", "0 to 1"),
-        (corpus.phrasebook_bytes > 0, "corpus", "phrasebook_bytes", "1 or more"),
-        (
-            300 <= recipe.tokenizer.vocab_size <= 1_000_000,
-            "tokenizer",
-            "vocab_size",
-            "300 to 1000000",
-        ),
-        (recipe.tokenizer.max_sample_bytes > 0, "tokenizer", "max_sample_bytes", "1 or more"),
-        (recipe.tokenizer.min_frequency >= 1, "tokenizer", "min_frequency", "1 or more"),
-        (recipe.tokens.shard_tokens > 0, "tokens", "shard_tokens", "1 or more"),
-        (8 <= train.row_length <= 8192, "train", "row_length", "8 to 8192"),
-        (train.batch_tokens >= train.row_length, "train", "batch_tokens", "a row or more"),
-        (_positive(train.max_steps), "train", "max_steps", "1 or more"),
-        (_positive(train.epochs), "train", "epochs", "more than 0"),
-        (_positive(train.peak_lr), "train", "peak_lr", "more than 0"),
-        (_positive(train.muon_lr), "train", "muon_lr", "more than 0"),
-        (_positive(train.micro_batch_tokens), "train", "micro_batch_tokens", "1 or more"),
-        (_positive(train.validate_steps), "train", "validate_steps", "1 or more"),
-        (_positive(train.log_steps), "train", "log_steps", "1 or more"),
-        (_positive(train.checkpoint_steps), "train", "checkpoint_steps", "1 or more"),
-        (0 <= train.warmup_share < 1, "train", "warmup_share", "0 to 1"),
-        (0 <= train.beta1 < 1, "train", "beta1", "0 to 1"),
-        (0 <= train.beta2 < 1, "train", "beta2", "0 to 1"),
-        (train.weight_decay >= 0, "train", "weight_decay", "0 or more"),
-        (train.epsilon > 0, "train", "epsilon", "more than 0"),
-        (train.validation_tokens >= 1, "train", "validation_tokens", "1 or more"),
-        (train.clip_norm > 0, "train", "clip_norm", "more than 0"),
-        (0 < train.mask_rate < 1, "train", "mask_rate", "between 0 and 1"),
-        (0 <= train.dropout < 1, "train", "dropout", "0 to 1"),
-        (evaluate.max_bytes >= 1, "evaluate", "max_bytes", "1 or more"),
-        (0 < evaluate.word_share <= 1, "evaluate", "word_share", "between 0 and 1"),
-    ]
-    sections = {name: getattr(recipe, name) for name in SECTIONS}
-    problems = [
-        f" [{name}]: `{f.name}` is {value!r}; it must be finite"
-        for name, section in sections.items()
-        for f in dataclasses.fields(section)
-        if isinstance(value := getattr(section, f.name), float) and not math.isfinite(value)
-    ]
-    problems += [
-        f" [{section}]: `{key}` is {getattr(sections[section], key)!r}; it must be {right}"
-        for holds, section, key, right in rules
-        if not holds
-    ]
-    if len(ends) > 1:
+    problems = []
+    for name in SECTIONS:
+        for key, value in dataclasses.asdict(getattr(recipe, name)).items():
+            allowed = _ALLOWED[name].get(key)
+            if isinstance(value, float) and not math.isfinite(value):
+                problems.append(f" [{name}]: `{key}` is {value!r}; it must be finite")
+            elif allowed and isinstance(value, (int, float)) and not allowed.holds(value):
+                problems.append(f" [{name}]: `{key}` is {value!r}; it must be {allowed.words}")
+    train = recipe.train
+    if train.batch_tokens < train.row_length:
+        problems.append(
+            f" [train]: `batch_tokens` is {train.batch_tokens}; it must be a row or more"
+        )
+    if train.max_steps is not None and train.epochs is not None:
         problems.append(" [train]: `max_steps` and `epochs` both end the run; keep one")
     for key in ("time", "checkpoint_every"):
         try:
@@ -283,6 +246,61 @@ def check_recipe(recipe: Recipe) -> list[str]:
         except UsageError as error:
             problems.append(f": `{key}`: {error}")
     return problems
+
+
+class _Allowed(typing.NamedTuple):
+    """Which numbers a setting may have, as a test and in words."""
+
+    holds: Callable[[float], bool]
+    words: str
+
+
+_AT_LEAST_0 = _Allowed(lambda n: n >= 0, "0 or more")
+_AT_LEAST_1 = _Allowed(lambda n: n >= 1, "1 or more")
+_POSITIVE = _Allowed(lambda n: n > 0, "more than 0")
+_SHARE = _Allowed(lambda n: 0 <= n <= 1, "0 to 1")
+_BELOW_1 = _Allowed(lambda n: 0 <= n < 1, "from 0 to below 1")
+_BETWEEN = _Allowed(lambda n: 0 < n < 1, "between 0 and 1")
+
+_ALLOWED: dict[str, dict[str, _Allowed]] = {
+    "corpus": {
+        "validation_share": _Allowed(lambda n: 0 <= n <= 0.5, "0 to 0.5"),
+        "validation_min_bytes": _AT_LEAST_0,
+        "validation_max_bytes": _AT_LEAST_0,
+        "max_bad_share": _SHARE,
+        "phrasebook_bytes": _AT_LEAST_1,
+    },
+    "tokenizer": {
+        "vocab_size": _Allowed(lambda n: 300 <= n <= 1_000_000, "300 to 1000000"),
+        "min_frequency": _AT_LEAST_1,
+        "max_sample_bytes": _AT_LEAST_1,
+    },
+    "tokens": {"shard_tokens": _AT_LEAST_1},
+    "train": {
+        "row_length": _Allowed(lambda n: 8 <= n <= 8192, "8 to 8192"),
+        "micro_batch_tokens": _AT_LEAST_1,
+        "max_steps": _AT_LEAST_1,
+        "epochs": _POSITIVE,
+        "peak_lr": _POSITIVE,
+        "muon_lr": _POSITIVE,
+        "warmup_share": _BELOW_1,
+        "weight_decay": _AT_LEAST_0,
+        "beta1": _BELOW_1,
+        "beta2": _BELOW_1,
+        "epsilon": _POSITIVE,
+        "clip_norm": _POSITIVE,
+        "mask_rate": _BETWEEN,
+        "dropout": _BELOW_1,
+        "validate_steps": _AT_LEAST_1,
+        "validation_tokens": _AT_LEAST_1,
+        "log_steps": _AT_LEAST_1,
+        "checkpoint_steps": _AT_LEAST_1,
+    },
+    "evaluate": {
+        "max_bytes": _AT_LEAST_1,
+        "word_share": _Allowed(lambda n: 0 < n <= 1, "more than 0, at most 1"),
+    },
+}
 
 
 def parse_seconds(text: str) -> float:
@@ -298,10 +316,6 @@ def parse_seconds(text: str) -> float:
     if seconds <= 0:
         raise UsageError(f"{text!r} is no time at all", hint="write 90s, 10m, 2h or 1h30m")
     return seconds
-
-
-def _positive(value: float | str | None) -> bool:
-    return not isinstance(value, (int, float)) or value > 0
 
 
 def _without_none(data: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,8 @@
+import contextlib
 import gzip
 import json
 import os
+import pty
 import random
 import subprocess
 import sys
@@ -514,3 +516,27 @@ import os
 assert os.environ["DO_NOT_TRACK"] == "1"
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_on_a_terminal_the_engine_says_nothing_of_its_own(run: Path, tmp_path: Path):
+    lines = write(tmp_path / "a.txt", LINES)
+    ours, theirs = pty.openpty()
+    code = f"""
+from pathlib import Path
+from filiberto import corpus
+corpus.build(Path({str(run)!r}), text=[{str(lines)!r}])
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stderr=theirs) as process:
+        os.close(theirs)
+        shown = "".join(terminal_output(ours))
+    os.close(ours)
+    assert process.returncode == 0
+    assert "corpus: reading" in shown
+    assert "daft" not in shown.lower()
+
+
+def terminal_output(terminal: int) -> Iterator[str]:
+    """What a process writes to a terminal until it ends, which Linux tells by an error."""
+    with contextlib.suppress(OSError):
+        while data := os.read(terminal, 4096):
+            yield data.decode(errors="replace")

@@ -9,9 +9,9 @@ from functools import cache
 import pytest
 
 from filiberto.corpus import italian
-from filiberto.corpus.frames import FRAMES, TESTED
 from filiberto.corpus.italian import COMPOUND_TENSES, SIMPLE_TENSES, Noun
 from filiberto.corpus.lexicon import ADJECTIVES, NOUNS
+from filiberto.corpus.patterns import FRAMES, TESTED
 from filiberto.corpus.phrasebook import documents, held_out_items, is_held_out
 from filiberto.corpus.templates import parse
 from filiberto.corpus.verbs import LEXICAL, VERBS

@@ -245,11 +245,7 @@ def test_a_sweep_removes_temporary_files_and_folders_only(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("umask", [0o022, 0o077, 0o002])
-def test_modes_follow_the_umask(
-    tmp_path: Path, umask: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Read once, at import.
-    monkeypatch.setattr(safeio, "_UMASK", umask)
+def test_modes_follow_the_umask(tmp_path: Path, umask: int) -> None:
     before = os.umask(umask)
     try:
         safeio.write_bytes(tmp_path / "file", NEW)

@@ -121,7 +121,7 @@ def _decode(
         try:
             return Decoded(raw.cast(pa.large_string()), {}, starts)
         except pa.ArrowInvalid:
-            pass
+            pass  # one of them is not UTF-8: which, is found below
     texts, bad = [], {}
     for i, value in enumerate(raw.to_pylist()):
         start = None if starts is None else int(starts[i])

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 os.environ["DO_NOT_TRACK"] = "1"  # Daft reports home when it is imported
 os.environ["DAFT_PROGRESS_BAR"] = "0"  # we show our own
+os.environ["DAFT_SHOW_QUERY_ID"] = "0"
 
 import daft
 from daft.io.source import DataSource, DataSourceTask

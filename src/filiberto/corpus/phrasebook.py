@@ -19,8 +19,9 @@ from random import Random
 
 from filiberto.corpus import italian
 from filiberto.corpus.dialogues import TOPICS
-from filiberto.corpus.frames import FRAMES, TESTED, Frame, allows, form, sentence
+from filiberto.corpus.frames import allows, form, sentence
 from filiberto.corpus.lexicon import NOUNS
+from filiberto.corpus.patterns import FRAMES, TESTED, Frame
 from filiberto.corpus.scene import Scene, Subject
 from filiberto.corpus.verbs import LEXICAL, VERBS
 

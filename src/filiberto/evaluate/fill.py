@@ -18,6 +18,8 @@ BLANK = "___"
 MASK = "<mask>"
 MAX_WORD_TOKENS = 5
 _BEAM = 8
+_TRIED = 32
+"""Words in the making that are kept at each token, and tokens looked at to go on with each."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,9 @@ class WordTable:
             wordlike = wordlike and "Ġ" not in letters and "Ċ" not in letters
             if wordlike and any(c.isalnum() or ord(c) > 127 for c in letters):
                 tables["spaced" if spaced else "bare"][index] = 0.0
-            if wordlike and not spaced:
+            # A capital with a small letter after it begins a word: no "dovePerché".
+            begins = letters[:1].isupper() and letters[1:2].islower()
+            if wordlike and not spaced and not begins:
                 tables["inside"][index] = 0.0
         return cls(tables["spaced"], tables["bare"], tables["inside"])
 
@@ -164,14 +168,23 @@ def _beam(
         allowed = table.inside if step else first
         grown = []
         for hypothesis, row in zip(beam, scores, strict=True):
-            best = (row[0] + allowed).topk(min(_BEAM, row.shape[-1]))
+            best = (row[0] + allowed).topk(min(_TRIED, row.shape[-1]))
             grown += [
                 Hypothesis((*hypothesis.ids, token), hypothesis.score + value)
                 for value, token in zip(best.values.tolist(), best.indices.tolist(), strict=True)
-                if value > -torch.inf
+                if value > -torch.inf and _as_written(reader, (*hypothesis.ids, token))
             ]
         beam = sorted(grown, key=lambda h: -h.score)[:_BEAM]
     return beam
+
+
+def _as_written(reader: Reader, ids: tuple[int, ...]) -> bool:
+    """Whether the tokenizer itself would cut the word into these tokens.
+
+    The model has seen no other way of cutting, so what it thinks of one means nothing.
+    """
+    letters = "".join(reader.tokenizer.id_to_token(token) for token in ids)
+    return [token.id for token in reader.tokenizer.model.tokenize(letters)] == list(ids)
 
 
 def _spaced(before: str) -> bool:

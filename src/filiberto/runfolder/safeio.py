@@ -21,10 +21,6 @@ from typing import Any
 TEMPORARY = ".tmp-"
 _HASH_CHUNK_BYTES = 1 << 20
 
-# Only setting it tells what it is; done once, before any thread of ours runs.
-_UMASK = os.umask(0o077)
-os.umask(_UMASK)
-
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a whole file; it appears under its name complete or not at all."""
@@ -67,10 +63,11 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 def commit_folder(temporary: Path, path: Path) -> None:
     """Sync a filled folder to disk and give it its final name."""
+    # Libraries create with their own modes (safetensors 0600); the folder's is the umask's.
+    mode = temporary.stat().st_mode & 0o666
     for entry in sorted(temporary.rglob("*")):
         if entry.is_file():
-            # Libraries create with their own modes (safetensors 0600); the umask is the user's.
-            entry.chmod(0o666 & ~_UMASK)
+            entry.chmod(mode)
         sync_file(entry)
     sync_folder(temporary)
     aside = None

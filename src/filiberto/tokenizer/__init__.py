@@ -47,9 +47,7 @@ def build(
 
     settings = settings or TokenizerConfig()
     inputs = {"corpus": manifest.require(run, "corpus").content}
-    cut = settings.apostrophe == "cut" or (
-        settings.apostrophe == "auto" and language in pretokenize.ELIDING
-    )
+    cut = pretokenize.cuts_after_apostrophe(settings.apostrophe, language=language)
     asked = {
         **asdict(settings),
         "cut_after_apostrophe": cut,
@@ -124,7 +122,8 @@ def _sample(run: Path, *, max_bytes: int, seed: int) -> Iterator[list[str]]:
     with progress("tokenizer", total=total, unit="bytes") as advance:
         for texts in reading.sample(run / "corpus", max_bytes=max_bytes, seed=seed):
             yield texts
-            advance(sum(len(text.encode()) for text in texts), "then merging")
+            advance(sum(len(text.encode()) for text in texts))
+    say("tokenizer: words counted, now merging the most frequent pairs")
 
 
 def _held_out(run: Path) -> Iterator[str]:

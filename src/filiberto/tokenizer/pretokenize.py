@@ -23,6 +23,11 @@ _LETTERS = r"[\p{L}\p{M}][\p{L}\p{M}\u200c\u200d]*"
 _APOSTROPHE = r"['\u2019\u02bc\u02bb]"
 
 
+def cuts_after_apostrophe(setting: Literal["auto", "cut", "inside"], *, language: str) -> bool:
+    """Whether an apostrophe between letters ends a word: as set, or as the language has it."""
+    return setting == "cut" or (setting == "auto" and language in ELIDING)
+
+
 def word_pattern(*, cut_after_apostrophe: bool) -> str:
     """The script-safe pattern, in the syntax that Oniguruma, `regex` and JavaScript share.
 

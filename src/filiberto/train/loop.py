@@ -196,75 +196,74 @@ def train_loop(
         DivergedError: the gradient was not finite three times in a row.
         TryAgainError: a signal asked to stop; everything is saved.
     """
+    plan = job.plan
+    saver = _Saver(job, run / "checkpoints", seconds=checkpoint_seconds)
+    started = time.monotonic() - state.seconds
     with (
         closing(Records(run, metrics_bytes=state.metrics_bytes, step=state.step)) as records,
         stop_requested() as stopping,
         progress(
             "train",
-            total=job.plan.train_tokens,
+            total=plan.train_tokens,
             unit="tokens",
-            done=state.step * job.plan.batch_tokens,
+            done=state.step * plan.batch_tokens,
         ) as advance,
     ):
-        return _steps(
-            job,
-            run / "checkpoints",
-            state=state,
-            checkpoint_seconds=checkpoint_seconds,
-            on_validation=on_validation,
-            records=records,
-            stopping=stopping,
-            advance=advance,
-        )
-
-
-def _steps(
-    job: Job,
-    folder: Path,
-    *,
-    state: State,
-    checkpoint_seconds: float,
-    on_validation: Callable[[Validation], str],
-    records: Records,
-    stopping: Callable[[], bool],
-    advance: Advance,
-) -> State:
-    """Step after step, with a log line, a validation and a checkpoint when each is due."""
-    plan = job.plan
-
-    def save() -> None:
-        nonlocal state
-        state = replace(state, metrics_bytes=records.metrics_bytes)
-        checkpoint.save(folder, model=job.model, optimizers=job.optimizers, state=state)
-
-    if state.step == 0:
-        save()  # proves the disk before any computing
-    saved_at = started = time.monotonic()
-    seconds_before = state.seconds
-    while state.step < plan.max_steps:
-        state = _one_step(job, state, records, advance)
-        state = replace(state, seconds=seconds_before + time.monotonic() - started)
-        last = state.step == plan.max_steps
-        if state.step % plan.validate_steps == 0 or last:
-            result = validate(job)
-            records.metrics(
-                state.step, validation_loss=result.loss, validation_accuracy=result.accuracy
-            )
-            say(_validation_line(state.step, plan, result) + on_validation(result))
-        due = (
-            time.monotonic() - saved_at >= checkpoint_seconds
-            if plan.checkpoint_steps is None
-            else state.step % plan.checkpoint_steps == 0
-        )
-        if due or last or stopping():
-            save()
-            saved_at = time.monotonic()
-        if stopping() and not last:
-            raise TryAgainError(
-                f"stopped after step {state.step:,} of {plan.max_steps:,}; all is saved",
-                hint="run the same command again to go on",
-            )
+        if state.step == 0:
+            state = saver.save(state, records)  # proves the disk before any computing
+        while state.step < plan.max_steps:
+            state = _one_step(job, state, records, advance)
+            state = replace(state, seconds=time.monotonic() - started)
+            last = state.step == plan.max_steps
+            if state.step % plan.validate_steps == 0 or last:
+                _validate_and_tell(job, state.step, records, on_validation)
+            stop = stopping() and not last
+            if saver.is_due(state.step) or last or stop:
+                state = saver.save(state, records)
+            if stop:
+                raise TryAgainError(
+                    f"stopped after step {state.step:,} of {plan.max_steps:,}; all is saved",
+                    hint="run the same command again to go on",
+                )
     return state
+
+
+class _Saver:
+    """Commits checkpoints: when is one due, and its writing.
+
+    Args:
+        job: what is trained.
+        folder: of the checkpoints.
+        seconds: between two of them where the plan fixes no steps.
+    """
+
+    def __init__(self, job: Job, folder: Path, *, seconds: float) -> None:
+        self._job, self._folder, self._seconds = job, folder, seconds
+        self._saved_at = time.monotonic()
+
+    def is_due(self, step: int) -> bool:
+        """Whether to save after this step."""
+        steps = self._job.plan.checkpoint_steps
+        if steps is None:
+            return time.monotonic() - self._saved_at >= self._seconds
+        return step % steps == 0
+
+    def save(self, state: State, records: Records) -> State:
+        """Commit a checkpoint; returns the state as it was written."""
+        state = replace(state, metrics_bytes=records.metrics_bytes)
+        checkpoint.save(
+            self._folder, model=self._job.model, optimizers=self._job.optimizers, state=state
+        )
+        self._saved_at = time.monotonic()
+        return state
+
+
+def _validate_and_tell(
+    job: Job, step: int, records: Records, on_validation: Callable[[Validation], str]
+) -> None:
+    result = validate(job)
+    records.metrics(step, validation_loss=result.loss, validation_accuracy=result.accuracy)
+    say(_validation_line(step, job.plan, result) + on_validation(result))
 
 
 def _one_step(job: Job, state: State, records: Records, advance: Advance) -> State:
