@@ -267,7 +267,7 @@ def test_flags_go_before_the_recipe_and_the_recipe_before_the_defaults(command: 
     assert recipe["seed"] == 7
     assert recipe["train"]["row_length"] == 64
     assert recipe["language"] == "te"
-    assert recipe["train"]["batch_tokens"] == 8192
+    assert recipe["train"]["batch_tokens"] == "auto"
 
 
 def test_the_recipe_of_the_run_holds_for_its_next_command(command: Command) -> None:

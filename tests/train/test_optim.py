@@ -24,7 +24,7 @@ def test_the_docstrings_example_holds() -> None:
 
 def test_biases_and_norms_have_no_weight_decay() -> None:
     model = model_of()
-    (adamw,) = make_optimizers(model, TrainConfig(weight_decay=0.3), peak_lr=1.0)
+    (adamw,) = make_optimizers(model, TrainConfig(optimizer="adamw", weight_decay=0.3), peak_lr=1.0)
     decayed, plain = adamw.param_groups
     assert (decayed["weight_decay"], plain["weight_decay"]) == (0.3, 0.0)
     names = {id(p): name for name, p in model.named_parameters()}
@@ -47,4 +47,9 @@ def test_muon_takes_the_layers_matrices_and_adamw_the_rest() -> None:
 
 def test_a_set_rate_beats_the_sizes_own() -> None:
     assert peak_lr_for(TrainConfig(peak_lr=0.5), size="tiny") == 0.5
-    assert peak_lr_for(TrainConfig(), size="base") == 6e-4
+    assert peak_lr_for(TrainConfig(optimizer="adamw"), size="base") == 6e-4
+
+
+def test_adamw_goes_faster_beside_muon() -> None:
+    assert peak_lr_for(TrainConfig(optimizer="muon"), size="mini") == 2e-3
+    assert peak_lr_for(TrainConfig(optimizer="adamw"), size="mini") == 1e-3

@@ -29,8 +29,9 @@ def test_the_time_there_is_decides_the_steps() -> None:
 def test_steps_and_epochs_end_the_run_instead() -> None:
     assert plan_of(max_steps=7).max_steps == 7
     # 2 x 1,000,000 / 8,192
-    assert plan_of(epochs=2.0).max_steps == 244
-    assert plan_of(epochs=2.0).epochs == pytest.approx(2.0, abs=0.005)
+    plan = plan_of(epochs=2.0, batch_tokens=8_192)
+    assert plan.max_steps == 244
+    assert plan.epochs == pytest.approx(2.0, abs=0.005)
 
 
 def test_auto_intervals_never_fall_just_before_the_end() -> None:
@@ -55,6 +56,13 @@ def test_a_micro_batch_divides_the_batch(batch: int, micro: int | str, rows: tup
     assert batch_shape(settings, device="cpu") == rows
 
 
+def test_a_gpu_takes_larger_batches() -> None:
+    assert batch_shape(TrainConfig(), device="cpu") == (32, 16)
+    assert batch_shape(TrainConfig(), device="cuda") == (512, 512)
+    # A row longer than the batch is a batch of its own.
+    assert batch_shape(TrainConfig(row_length=8_192), device="cpu") == (1, 1)
+
+
 def test_the_size_follows_time_and_device() -> None:
     assert choose_size("auto", seconds=300, device="cpu") == "tiny"
     assert choose_size("auto", seconds=3_600, device="cpu") == "mini"
@@ -71,5 +79,5 @@ def test_training_gets_what_the_other_stages_leave() -> None:
 
 def test_the_description_tells_tokens_and_parameters() -> None:
     text = describe(plan_of(max_steps=100))
-    for part in ("tiny", "parameters", "1.00M tokens of text", "100 steps of 8,192", "tokens/s"):
+    for part in ("tiny", "parameters", "1.00M tokens of text", "100 steps of 4,096", "tokens/s"):
         assert part in text

@@ -183,7 +183,7 @@ def _as_written(reader: Reader, ids: tuple[int, ...]) -> bool:
 
     The model has seen no other way of cutting, so what it thinks of one means nothing.
     """
-    letters = "".join(reader.tokenizer.id_to_token(token) for token in ids)
+    letters = "".join(reader.tokenizer.id_to_token(token) or "" for token in ids)
     return [token.id for token in reader.tokenizer.model.tokenize(letters)] == list(ids)
 
 

@@ -12,10 +12,11 @@ from filiberto.train.muon import Muon
 if TYPE_CHECKING:
     from transformers import RobertaForMaskedLM
 
-# Peak rates for AdamW at batches of about 8k to 32k tokens: guesses, not measured here yet.
-# Base and large: Liu et al. 2019, arXiv:1907.11692, table 9.
+# Peak rates for AdamW, and how many times that beside Muon. Measured beside Muon for tiny and mini
+# (docs/log.md); base and large: Liu et al. 2019, arXiv:1907.11692, table 9; the others are guesses.
+_BESIDE_MUON = 2
 PEAK_LR: dict[Size, float] = {
-    "tiny": 2e-3,
+    "tiny": 1.5e-3,
     "mini": 1e-3,
     "small": 7e-4,
     "medium": 6e-4,
@@ -25,8 +26,10 @@ PEAK_LR: dict[Size, float] = {
 
 
 def peak_lr_for(settings: TrainConfig, *, size: Size) -> float:
-    """The highest learning rate: as set, or the size's."""
-    return PEAK_LR[size] if settings.peak_lr == "auto" else settings.peak_lr
+    """AdamW's highest learning rate: as set, or the size's and the optimizer's."""
+    if settings.peak_lr != "auto":
+        return settings.peak_lr
+    return PEAK_LR[size] * (_BESIDE_MUON if settings.optimizer == "muon" else 1)
 
 
 def schedule(step: int, *, warmup_steps: int, max_steps: int) -> float:

@@ -18,9 +18,12 @@ from filiberto.train.model import SIZES, num_parameters
 _CPU_SECONDS: dict[Size, float] = {"tiny": 0, "mini": 1_500, "small": 36_000}
 _GPU_SECONDS: dict[Size, float] = {"mini": 0, "small": 600, "base": 5_400, "large": 172_800}
 
+# With no batch_tokens. Small batches learn most per token; Muon and a GPU want larger ones to be
+# worth a step. The CPU's is measured (docs/log.md), the GPU's a guess.
+_CPU_BATCH_TOKENS, _GPU_BATCH_TOKENS = 4_096, 65_536
+
 # A micro-batch this long keeps two CPU cores busy and its activations in the cache.
-_CPU_MICRO_TOKENS = 4_096
-_GPU_MICRO_TOKENS = 65_536
+_CPU_MICRO_TOKENS, _GPU_MICRO_TOKENS = 2_048, 65_536
 
 # Export and report come out of --time too.
 _REPORT_SHARE, _REPORT_MAX_SECONDS = 0.08, 120.0
@@ -90,8 +93,10 @@ def training_seconds(time: str, *, elapsed: float) -> float:
 
 def batch_shape(settings: TrainConfig, *, device: str) -> tuple[int, int]:
     """Rows of the global batch and of a micro-batch, the second dividing the first."""
-    rows = max(1, round(settings.batch_tokens / settings.row_length))
-    micro_tokens = settings.micro_batch_tokens
+    batch_tokens, micro_tokens = settings.batch_tokens, settings.micro_batch_tokens
+    if batch_tokens == "auto":
+        batch_tokens = _GPU_BATCH_TOKENS if device == "cuda" else _CPU_BATCH_TOKENS
+    rows = max(1, round(batch_tokens / settings.row_length))
     if micro_tokens == "auto":
         micro_tokens = _GPU_MICRO_TOKENS if device == "cuda" else _CPU_MICRO_TOKENS
     most = max(1, min(rows, micro_tokens // settings.row_length))
