@@ -3,7 +3,11 @@ import sys
 import pytest
 
 from filiberto import console
-from filiberto.console import PLAIN_INTERVAL_SECONDS, PlainProgress
+from filiberto.console import (
+    NOTEBOOK_INTERVAL_SECONDS,
+    PLAIN_INTERVAL_SECONDS,
+    PlainProgress,
+)
 
 Captured = pytest.CaptureFixture[str]
 
@@ -107,6 +111,27 @@ def test_a_pipe_gets_plain_progress(capsys: Captured) -> None:
     with console.progress("tokens", total=10, unit="bytes", done=5) as advance:
         assert isinstance(advance, PlainProgress)
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_line_in_place_covers_the_one_before(clock: Clock, capsys: Captured) -> None:
+    advance = PlainProgress("train", total=40, unit="tokens", in_place=True, clock=clock)
+    for note in ("a long note", "short"):
+        clock.now += NOTEBOOK_INTERVAL_SECONDS
+        advance(10, note)
+    advance.end()
+    first = "train: 25 % · 10 tokens/s · 3 s left · a long note"
+    second = "train: 50 % · 10 tokens/s · 2 s left · short"
+    assert capsys.readouterr() == ("", f"\r{first}\r{second:<{len(first)}}\n")
+
+
+def test_a_notebook_gets_a_line_in_place(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ipykernel", object())
+    monkeypatch.setattr(console, "NOTEBOOK_INTERVAL_SECONDS", 0.0)
+    with console.progress("tokens", total=10, unit="bytes") as advance:
+        advance(5)
+    shown = capsys.readouterr().err
+    assert shown.startswith("\rtokens: 50 %")
+    assert shown.endswith("\n")
 
 
 def test_a_terminal_gets_a_bar_on_standard_error(

@@ -1,7 +1,7 @@
 """What a person sees while filiberto works: lines, and progress fit for where they are read.
 
-A colour terminal gets a moving bar; a pipe, a log file or a notebook gets a plain line every few
-seconds. Results go to standard output, progress to standard error.
+A colour terminal gets a moving bar, a notebook a line that is written over, a pipe or a log file a
+plain line every few seconds. Results go to standard output, progress to standard error.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 PLAIN_INTERVAL_SECONDS = 10.0
+NOTEBOOK_INTERVAL_SECONDS = 1.0
 
 
 class Advance(Protocol):
@@ -73,12 +74,17 @@ def progress(what: str, *, total: float, unit: str, done: float = 0.0) -> Iterat
     if sys.stderr.isatty():
         with _bar(what, total=total, unit=unit, done=done) as advance:
             yield advance
-    else:
-        yield PlainProgress(what, total=total, unit=unit, done=done)
+        return
+    in_notebook = "ipykernel" in sys.modules
+    plain = PlainProgress(what, total=total, unit=unit, done=done, in_place=in_notebook)
+    try:
+        yield plain
+    finally:
+        plain.end()
 
 
 class PlainProgress:
-    """A line now and then, for a pipe, a log or a notebook."""
+    """A line now and then, for a pipe or a log; for a notebook one that is written over."""
 
     def __init__(
         self,
@@ -87,9 +93,12 @@ class PlainProgress:
         total: float,
         unit: str,
         done: float = 0.0,
+        in_place: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._what, self._total, self._unit, self._clock = what, total, unit, clock
+        self._in_place, self._width = in_place, 0
+        self._interval = NOTEBOOK_INTERVAL_SECONDS if in_place else PLAIN_INTERVAL_SECONDS
         self._done = self._before = done
         self._note = ""
         self._start = self._last = clock()
@@ -99,9 +108,17 @@ class PlainProgress:
         self._done += amount
         self._note = note or self._note
         now = self._clock()
-        if now - self._last < PLAIN_INTERVAL_SECONDS:
+        if now - self._last < self._interval:
             return
         self._last = now
+        self._print(self._line(now))
+
+    def end(self) -> None:
+        """Leave the line that is written over, if there is one."""
+        if self._width:
+            print(file=sys.stderr, flush=True)
+
+    def _line(self, now: float) -> str:
         rate = (self._done - self._before) / (now - self._start)
         left = (self._total - self._done) / rate if rate else 0.0
         share = 100 * self._done / self._total if self._total else 100.0
@@ -111,7 +128,14 @@ class PlainProgress:
             *([f"{readable_seconds(left)} left"] if rate else []),
             *([self._note] if self._note else []),
         ]
-        print(" · ".join(parts), file=sys.stderr, flush=True)
+        return " · ".join(parts)
+
+    def _print(self, line: str) -> None:
+        if not self._in_place:
+            print(line, file=sys.stderr, flush=True)
+            return
+        print("\r" + line.ljust(self._width), end="", file=sys.stderr, flush=True)
+        self._width = len(line)
 
 
 @contextmanager

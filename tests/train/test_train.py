@@ -194,12 +194,12 @@ def test_another_training_is_not_overwritten_unasked(
         stop_at(patch, 5)
         with pytest.raises(KeyboardInterrupt):
             train.build(run, settings=SHORT, size="tiny")
-    other = dataclasses.replace(SHORT, mask_rate=0.3)
+    other = dataclasses.replace(SHORT, mask_rate=0.2)
     with pytest.raises(OtherRunError, match="a training with other settings"):
         train.build(run, settings=other, size="tiny")
     assert (run / "checkpoints" / "step-00000004").is_dir()
     train.build(run, settings=other, size="tiny", force=True)
-    assert train.build(run, settings=other, size="tiny").settings["mask_rate"] == 0.3
+    assert train.build(run, settings=other, size="tiny").settings["mask_rate"] == 0.2
 
 
 def test_text_shorter_than_a_row_is_refused(run: Path) -> None:

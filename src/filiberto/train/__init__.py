@@ -159,6 +159,7 @@ def _prepare(
     from filiberto.train import hardware, plan
 
     machine = hardware.find_hardware(device=settings.device, precision=settings.precision)
+    hardware.keep_freed_memory()
     safeio.write_json(run / "environment.json", hardware.environment(machine))
     seconds = plan.training_seconds(time, elapsed=elapsed)
     chosen = plan.choose_size(size, seconds=seconds, device=machine.device)
