@@ -31,11 +31,10 @@ def italian_lines(number: int) -> list[str]:
 def build_miniature(run: Path, text: Path) -> None:
     """Walk the whole road at miniature size through the library."""
     run.mkdir(exist_ok=True)
-    (run / "recipe.toml").write_text('language = "it"\n[train]\nrow_length = 64\n')
     small = CorpusConfig(validation_share=0.1, validation_min_bytes=10_000)
     corpus.build(run, text=[str(text)], settings=small)
     settings = TokenizerConfig(vocab_size=600)
-    tokenizer.build(run, settings=settings, language="it", max_length=MINIATURE.row_length)
+    tokenizer.build(run, settings=settings, language="it")
     tokens.build(run)
     train.build(run, settings=MINIATURE, size="tiny", language="it")
     evaluate.build(run, settings=EvaluateConfig(max_bytes=20_000), language="it")
@@ -57,7 +56,10 @@ def mini_run(tmp_path_factory: pytest.TempPathFactory, text_file: Path) -> Path:
 
 
 def filiberto(
-    *arguments: str | Path, cwd: Path | None = None, stdin: str = ""
+    *arguments: str | Path,
+    cwd: Path | None = None,
+    stdin: str = "",
+    env: dict[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run the real command in a process of its own."""
     return subprocess.run(
@@ -66,6 +68,7 @@ def filiberto(
         text=True,
         cwd=cwd,
         input=stdin,
+        env={**os.environ, **(env or {})},
         timeout=300,
         check=False,
     )

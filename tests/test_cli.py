@@ -6,7 +6,8 @@ from typing import NamedTuple
 import pytest
 
 from filiberto import __version__, cli
-from filiberto.cli import COMMANDS, RECIPE_FILE
+from filiberto.cli import COMMANDS
+from filiberto.config import RECIPE_FILE, load_recipe
 from filiberto.errors import UsageError
 from filiberto.runfolder import lock
 from tests.conftest import filiberto, italian_lines
@@ -220,7 +221,7 @@ def test_a_second_run_with_other_settings_changes_nothing(command: Command, text
     assert outcome.code == 73
     assert "`seed` 0 there, 5 now" in outcome.err
     assert "`validation_share` 0.01 there, 0.2 now" in outcome.err
-    assert "filiberto corpus it --force" in outcome.err
+    assert "filiberto corpus it --force, with the settings you want" in outcome.err
     assert everything_in(Path("it")) == before
 
 
@@ -268,6 +269,39 @@ def test_flags_go_before_the_recipe_and_the_recipe_before_the_defaults(command: 
     assert recipe["train"]["row_length"] == 64
     assert recipe["language"] == "te"
     assert recipe["train"]["batch_tokens"] == "auto"
+
+
+@pytest.mark.parametrize(
+    ("flags", "ends"),
+    [
+        (("--time", "5m"), ("5m", None, None)),
+        (("--train.max-steps", "9"), (None, 9, None)),
+        (("--seed", "7"), (None, None, 2.0)),
+    ],
+)
+def test_an_end_given_by_flag_replaces_that_of_the_recipe(
+    command: Command, flags: tuple[str, ...], ends: tuple
+) -> None:
+    Path("mine.toml").write_text("[train]\nepochs = 2.0\n")
+    assert command("train", "it", "--recipe", "mine.toml", *flags).code == 2  # no tokens yet
+    assert tuple(load_recipe(Path("it/recipe.toml")).ends.values()) == ends
+
+
+def test_a_recipe_named_for_a_run_changes_only_what_it_says(command: Command, text: str) -> None:
+    assert command("corpus", "it", "--text", text).code == 0
+    Path("mine.toml").write_text("[tokenizer]\nvocab_size = 400\n")
+    assert command("tokenizer", "it", "--recipe", "mine.toml").code == 0
+    recipe = recipe_in("it")
+    assert recipe["tokenizer"]["vocab_size"] == 400
+    assert recipe["text"] == [text]
+
+
+def test_a_failed_command_leaves_the_recipe_as_it_was(command: Command, text: str) -> None:
+    for name in ("corpus", "tokenizer", "tokens"):
+        assert command(name, "it", *(["--text", text] if name == "corpus" else [])).code == 0
+    before = recipe_in("it")
+    assert command("train", "it", "--train.row-length", "8192").code == 65
+    assert recipe_in("it") == before
 
 
 def test_the_recipe_of_the_run_holds_for_its_next_command(command: Command) -> None:

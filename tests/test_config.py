@@ -38,7 +38,7 @@ def test_an_empty_recipe_is_the_defaults() -> None:
 
 
 def test_values_reach_their_settings() -> None:
-    data = {"text": ["a", "b"], "time": "2h", "train": {"peak_lr": 1, "max_steps": 7}}
+    data = {"text": ["a", "b"], "size": "mini", "train": {"peak_lr": 1, "max_steps": 7}}
     recipe = recipe_from_dict(data, origin="recipe.toml")
     assert recipe.text == ("a", "b")
     assert recipe.train.peak_lr == 1.0
@@ -146,7 +146,27 @@ def test_no_number_of_any_section_passes_unchecked(value: float) -> None:
 
 
 def test_two_ends_of_a_run_contradict_each_other() -> None:
-    assert "keep one" in refused({"train": {"max_steps": 10, "epochs": 1.0}})
+    assert "`max_steps` and `epochs`" in refused({"train": {"max_steps": 10, "epochs": 1.0}})
+    assert "`time` and `epochs`" in refused({"time": "1h", "train": {"epochs": 1.0}})
+
+
+@pytest.mark.parametrize(
+    ("above", "ends"),
+    [
+        ("", (None, None, 2.0)),
+        ("[train]\nmax_steps = 5\n", (None, 5, None)),
+        ('time = "5m"\n', ("5m", None, None)),
+        ("[train]\nrow_length = 64\n", (None, None, 2.0)),
+    ],
+)
+def test_a_later_recipe_goes_before_an_earlier_and_replaces_its_end(
+    tmp_path: Path, above: str, ends: tuple[Any, ...]
+) -> None:
+    (tmp_path / "own.toml").write_text('language = "te"\n[train]\nepochs = 2.0\n')
+    (tmp_path / "named.toml").write_text(above)
+    recipe = load_recipe(tmp_path / "own.toml", tmp_path / "named.toml")
+    assert tuple(recipe.ends.values()) == ends
+    assert recipe.language == "te"
 
 
 @pytest.mark.parametrize("key", ["time", "checkpoint_every"])
@@ -222,7 +242,7 @@ sizes = st.sampled_from(["auto", "tiny", "mini", "small", "medium", "base", "lar
 @given(
     text=st.lists(words, max_size=3).map(tuple),
     language=words,
-    time=st.integers(1, 999).map("{}m".format),
+    checkpoint_every=st.integers(1, 999).map("{}m".format),
     size=sizes,
     seed=st.integers(0, 2**62),
     corpus=st.builds(config.CorpusConfig, text_field=words, validation_share=shares),

@@ -144,6 +144,15 @@ def test_a_terminal_gets_a_bar_on_standard_error(
     assert capsys.readouterr().out == ""
 
 
+def test_under_a_bar_results_still_go_to_the_pipe(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with console.progress("train", total=10, unit="tokens"):
+        console.say("step 1")
+    assert capsys.readouterr().out == "step 1\n"
+
+
 @pytest.mark.parametrize("style", [None, "bold cyan"])
 def test_a_line_is_said_as_it_is(capsys: Captured, style: str | None) -> None:
     console.say("[1/5] corpus [red]<mask>[/red]", style=style)

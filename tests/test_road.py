@@ -46,10 +46,28 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+NO_NETWORK = """\
+import os, sys
+
+def refuse(event, arguments):
+    if event in ("socket.connect", "socket.getaddrinfo", "socket.sendto"):
+        os.write(2, f"NETWORK: {event} {arguments}".encode())
+        os._exit(99)
+
+sys.addaudithook(refuse)
+"""
+
+
 @pytest.fixture(scope="module")
-def story(place: Path) -> str:
-    """What the command prints."""
-    done = filiberto("run", "runs/it", "--recipe", "it.toml", "--text", "testi", cwd=place)
+def story(place: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What the command prints, in a process that dies if it opens a connection."""
+    folder = tmp_path_factory.mktemp("site")
+    (folder / "sitecustomize.py").write_text(NO_NETWORK)
+    done = filiberto(
+        *("run", "runs/it", "--recipe", "it.toml", "--text", "testi"),
+        cwd=place,
+        env={"PYTHONPATH": os.pathsep.join([str(folder), *sys.path])},
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -88,12 +106,34 @@ def test_the_run_folder_holds_what_the_design_says(place: Path, story: str) -> N
 
 def test_a_second_run_does_nothing_again(place: Path, story: str) -> None:
     run = place / "runs" / "it"
-    before = {
-        p: p.stat().st_mtime_ns for p in run.rglob("*") if p.is_file() and p.name != "RUN.lock"
-    }
+
+    def files() -> dict[Path, int]:
+        found = (p for p in run.rglob("*") if p.is_file() and p.name != "RUN.lock")
+        return {p: p.stat().st_mtime_ns for p in found}
+
+    before = files()
     again = filiberto("run", "runs/it", cwd=place)
     assert again.returncode == 0, again.stderr
-    assert {p: p.stat().st_mtime_ns for p in before} == before
+    assert files() == before
+
+
+NO_ENGINE = "import sys\nfor name in ('daft', 'pyarrow', 'tensorboard'): sys.modules[name] = None\n"
+
+
+def test_training_needs_only_the_tokens_and_the_tokenizer(
+    place: Path, story: str, tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(NO_ENGINE)
+    box = tmp_path / "box"
+    for stage in ("tokenizer", "tokens"):
+        shutil.copytree(place / "runs" / "it" / stage, box / stage)
+    done = filiberto(
+        *("train", box, "--size", "tiny", "--train.max-steps", "2", "--train.row-length", "64"),
+        env={"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+    )
+    assert done.returncode == 0, done.stderr
+    assert (box / "model" / "model.safetensors").is_file()
+    assert filiberto("look", box, "train").returncode == 0
 
 
 def test_moved_text_is_the_same_text(place: Path, story: str) -> None:

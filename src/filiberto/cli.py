@@ -18,6 +18,7 @@ from typing import Annotated, Any
 
 from filiberto import __version__
 from filiberto.config import (
+    RECIPE_FILE,
     SECTIONS,
     Recipe,
     check_recipe,
@@ -25,10 +26,15 @@ from filiberto.config import (
     recipe_to_dict,
     setting_docs,
 )
-from filiberto.errors import OtherRunError, StateError, UsageError, UserError
+from filiberto.errors import (
+    StateError,
+    TryAgainError,
+    UnfinishedStageError,
+    UsageError,
+    UserError,
+)
 
 DEMO_RUN = Path("runs/demo")
-RECIPE_FILE = "recipe.toml"
 
 # The flags each command takes, beside those of its own section (`run` takes all sections).
 COMMANDS: dict[str, tuple[str, ...]] = {
@@ -148,33 +154,51 @@ def _run_stage(command: str, arguments: list[str]) -> None:
     parsed = _parse(command, arguments, base=base, sections=sections)
     names = [f.name for f in dataclasses.fields(base) if hasattr(parsed, f.name)]
     recipe = dataclasses.replace(base, **{name: getattr(parsed, name) for name in names})
+    recipe = _with_one_end(recipe, base=base)
     if problems := check_recipe(recipe):
         raise UsageError("\n".join(problem.lstrip(": ") for problem in problems))
     with lock.own(run):
-        before = _write_recipe(run, recipe)
+        made_before = _made(run)
+        recipe_before = _write_recipe(run, recipe)
         try:
             stage = import_module("filiberto.road" if command == "run" else f"filiberto.{command}")
             stage.run(recipe, run, force=parsed.force)
-        except (OtherRunError, UsageError):
-            if before is not None:
-                (run / RECIPE_FILE).write_bytes(before)
+        except UserError as error:
+            # What failed at once and for good leaves nothing behind.
+            on_its_way = isinstance(error, (TryAgainError, UnfinishedStageError))
+            if recipe_before is not None and not on_its_way and _made(run) == made_before:
+                (run / RECIPE_FILE).write_bytes(recipe_before)
             raise
+
+
+def _with_one_end(recipe: Recipe, *, base: Recipe) -> Recipe:
+    """Let the end of the run that a flag sets take the place of the base recipe's."""
+    ends, before = recipe.ends, base.ends
+    changed = {name for name, end in ends.items() if end is not None and end != before[name]}
+    return recipe.ended_by(*changed) if changed else recipe
+
+
+def _made(run: Path) -> dict[str, int]:
+    """What stages have left in a run folder so far, by name and time of writing."""
+    files = [*run.glob("*/manifest.json"), *run.glob("plan.json")]
+    return {str(file): file.stat().st_mtime_ns for file in files}
 
 
 def _base_recipe(command: str, named: Any) -> tuple[Recipe, Path]:
     """The recipe that the flags override, and the run folder.
 
-    A recipe named by flag comes first, then the run's own. `filiberto run` with no folder, text or
-    recipe is the demonstration.
+    What a recipe named by flag says goes before the run's own. `filiberto run` with no folder, text
+    or recipe is the demonstration.
     """
     if named.run is None:
         if command == "run" and named.recipe is None and not named.text:
             return load_recipe(find_recipe("demo")), DEMO_RUN
         raise UsageError("no run folder is named", hint=f"filiberto {command} runs/it ...")
-    if named.recipe is not None:
-        return load_recipe(find_recipe(named.recipe)), named.run
     own = named.run / RECIPE_FILE
-    return (load_recipe(own) if own.is_file() else Recipe()), named.run
+    layers = [own] if own.is_file() else []
+    if named.recipe is not None:
+        layers.append(find_recipe(named.recipe))
+    return load_recipe(*layers), named.run
 
 
 def find_recipe(name: str) -> Path:

@@ -28,6 +28,15 @@ Size = Literal["tiny", "mini", "small", "medium", "base", "large"]
 
 Auto = Literal["auto"]
 
+RECIPE_FILE = "recipe.toml"
+"""The merged recipe in a run folder."""
+
+ITALIAN = ("it", "ita")
+"""The codes of the language whose prompts ship with us."""
+
+DEFAULT_TIME = "1h"
+"""The time of a run that nothing else ends."""
+
 PHRASEBOOK = "builtin:phrasebook"
 """The source of the demonstration, in place of a file."""
 
@@ -89,7 +98,8 @@ class TrainConfig:
     """Tokens in one optimizer step (the global batch), whatever the memory; 'auto' is 4,096 on a
     CPU and 65,536 on a GPU."""
     micro_batch_tokens: int | Auto = "auto"
-    """Tokens that go through the model at once: smaller needs less memory, changes nothing."""
+    """Tokens that go through the model at once: smaller needs less memory and changes
+    nothing but rounding (and what dropout drops)."""
     max_steps: int | None = None
     """End after this many optimizer steps (instead of --time)."""
     epochs: float | None = None
@@ -103,7 +113,7 @@ class TrainConfig:
     warmup_share: float = 0.06
     """Share of the steps in which the learning rate climbs from zero (0 to 1)."""
     weight_decay: float = 0.01
-    """AdamW's weight decay of matrices (biases and norms have none)."""
+    """Weight decay of matrices (biases and norms have none)."""
     beta1: float = 0.9
     """AdamW's decay of the gradient's mean (0 to 1)."""
     beta2: float = 0.98
@@ -152,8 +162,9 @@ class Recipe:
     builtin:phrasebook, the demonstration's generated Italian."""
     language: str = ""
     """Language of the text as an ISO 639 code, such as it or te; goes into the model card."""
-    time: str = "1h"
-    """Wall-clock time for the whole command, such as 10m, 2h or 1h30m."""
+    time: str | None = None
+    """Wall-clock time for the whole command, such as 10m, 2h or 1h30m; 1h where neither this nor
+    --train.max-steps nor --train.epochs ends the run."""
     size: Size | Auto = "auto"
     """Model size: tiny 2x128, mini 4x256, small 4x512, medium 8x512, base 12x768, large 24x1024
     (layers x width); 'auto' chooses from the time and the hardware."""
@@ -166,6 +177,17 @@ class Recipe:
     tokens: TokensConfig = field(default_factory=TokensConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
+
+    @property
+    def ends(self) -> dict[str, str | int | float | None]:
+        """What may end the run; no more than one is set."""
+        return {"time": self.time, "max_steps": self.train.max_steps, "epochs": self.train.epochs}
+
+    def ended_by(self, *names: str) -> Recipe:
+        """The recipe without those of its ends that are not named."""
+        steps = {name: None for name in ("max_steps", "epochs") if name not in names}
+        train = dataclasses.replace(self.train, **steps)
+        return dataclasses.replace(self, time=self.time if "time" in names else None, train=train)
 
 
 def setting_docs(section: type) -> dict[str, str]:
@@ -183,22 +205,44 @@ def setting_docs(section: type) -> dict[str, str]:
 SECTIONS = ("corpus", "tokenizer", "tokens", "train", "evaluate")
 
 
-def load_recipe(path: Path) -> Recipe:
-    """Read a recipe file.
+def load_recipe(*paths: Path) -> Recipe:
+    """Read recipe files, of which a later one goes before an earlier one.
 
     Raises:
-        UsageError: the file is missing, is no TOML, or holds unknown keys or wrong values; all
-            problems are named at once.
+        UsageError: a file is missing, is no TOML, or holds unknown keys or wrong values; all
+            problems of a file are named at once.
     """
+    merged: dict[str, Any] = {}
+    for path in paths:
+        data = _read_toml(path)
+        recipe_from_dict(data, origin=path.name)
+        merged = _over(merged, data)
+    return recipe_from_dict(merged, origin=paths[-1].name if paths else "recipe")
+
+
+def _over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Two recipes in one: sections are joined, and one end of the run replaces another."""
+    both = {name: below.get(name, {}) | above.get(name, {}) for name in SECTIONS}
+    train = above.get("train", {})
+    ends = [name for name in ("max_steps", "epochs") if name in train]
+    merged = {**below, **above, **both}
+    if ends or "time" in above:
+        for name in {"max_steps", "epochs"}.difference(ends):
+            merged["train"].pop(name, None)
+        if "time" not in above:
+            merged.pop("time", None)
+    return merged
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UsageError(
             f"{path}: no such recipe", hint="the shipped ones: filiberto recipes"
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: not valid TOML: {error}") from None
-    return recipe_from_dict(data, origin=path.name)
 
 
 def recipe_from_dict(data: dict[str, Any], *, origin: str) -> Recipe:
@@ -239,11 +283,12 @@ def check_recipe(recipe: Recipe) -> list[str]:
         problems.append(
             f" [train]: `batch_tokens` is {train.batch_tokens}; it must be a row or more"
         )
-    if train.max_steps is not None and train.epochs is not None:
-        problems.append(" [train]: `max_steps` and `epochs` both end the run; keep one")
+    given = [f"`{name}`" for name, end in recipe.ends.items() if end is not None]
+    if len(given) > 1:
+        problems.append(f": {' and '.join(given)} each end the run; keep one")
     for key in ("time", "checkpoint_every"):
         try:
-            parse_seconds(getattr(recipe, key))
+            parse_seconds(getattr(recipe, key) or DEFAULT_TIME)
         except UsageError as error:
             problems.append(f": `{key}`: {error}")
     return problems

@@ -157,7 +157,11 @@ def _bar(what: str, *, total: float, unit: str, done: float) -> Iterator[Advance
         Left(),
         TextColumn("{task.fields[note]}", style="dim", markup=False),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    # Results must reach a pipe though the bar is on a terminal.
+    to_terminal = sys.stdout.isatty()
+    with Progress(
+        *columns, console=Console(stderr=True), transient=True, redirect_stdout=to_terminal
+    ) as bar:
         task = bar.add_task(what, total=total, note="")
         bar.update(task, completed=done)
 

@@ -6,7 +6,7 @@ import json
 from itertools import islice
 from pathlib import Path
 
-from filiberto.config import load_recipe
+from filiberto.config import RECIPE_FILE, load_recipe
 from filiberto.console import say
 from filiberto.errors import UnfinishedStageError, UsageError
 from filiberto.runfolder import manifest
@@ -34,6 +34,8 @@ def look(run: Path, stage: str | None, *, rows: int) -> None:
         "train": lambda: _train(run),
         "evaluate": lambda: _evaluate(run),
     }
+    if rows < 0:
+        raise UsageError(f"rows is {rows}; it must be 0 or more")
     if stage is not None and stage not in views:
         raise UsageError(f"there is no stage {stage!r}", hint=f"one of: {', '.join(views)}")
     for name, view in views.items():
@@ -98,7 +100,8 @@ def _train(run: Path) -> None:
     from filiberto.train.sampler import Sampler
 
     manifest.require(run, "tokens")
-    recipe = load_recipe(run / "recipe.toml")
+    own = run / RECIPE_FILE
+    recipe = load_recipe(*[own] if own.is_file() else [])
     tokenizer = bpe.load(run / "tokenizer")
     special = bpe.special_ids(tokenizer)
     length = recipe.train.row_length

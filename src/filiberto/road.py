@@ -9,10 +9,8 @@ import time
 from importlib import import_module
 from pathlib import Path
 
-from filiberto.config import PHRASEBOOK, Recipe
+from filiberto.config import ITALIAN, PHRASEBOOK, SECTIONS, Recipe
 from filiberto.console import readable_seconds, say
-
-STAGES = ("corpus", "tokenizer", "tokens", "train", "evaluate")
 
 _DEMO = """\
 This is a demonstration. It writes Italian sentences from a small built-in grammar (no network, no
@@ -34,9 +32,9 @@ def run(recipe: Recipe, run: Path, *, force: bool = False) -> None:
     demo = PHRASEBOOK in recipe.text
     if demo:
         say(_DEMO.format(run=run))
-    for number, name in enumerate(STAGES, 1):
+    for number, name in enumerate(SECTIONS, 1):
         say()
-        say(f"[{number}/{len(STAGES)}] {name}", style="bold cyan")
+        say(f"[{number}/{len(SECTIONS)}] {name}", style="bold cyan")
         # Only training divides the time; the others take what they need.
         elapsed = {"elapsed": time.monotonic() - start} if name == "train" else {}
         import_module(f"filiberto.{name}").run(recipe, run, force=force, **elapsed)
@@ -54,9 +52,9 @@ def run(recipe: Recipe, run: Path, *, force: bool = False) -> None:
 
 
 def _quoted(recipe: Recipe) -> str:
-    return '"ciao ___ va?"' if recipe.language in ("it", "ita") else '"... ___ ..."'
+    return '"ciao ___ va?"' if recipe.language in ITALIAN else '"... ___ ..."'
 
 
 def _pipeline(recipe: Recipe, run: Path) -> str:
-    text = "ciao <mask> va?" if recipe.language in ("it", "ita") else "... <mask> ..."
+    text = "ciao <mask> va?" if recipe.language in ITALIAN else "... <mask> ..."
     return f"pipeline('fill-mask', '{run / 'model'}')('{text}')"

@@ -110,4 +110,18 @@ def test_training_lowers_the_bits(reader: Reader) -> None:
 
 
 def test_no_words_are_no_bits() -> None:
-    assert Score().bits_per_byte == 0
+    assert Score().bits_per_byte is None
+
+
+def test_a_run_without_spaces_counts_in_parts(reader: Reader) -> None:
+    text = "parola" * 40
+    found = list(windows(reader, "doc", text, share=1.0))
+    words = [word for window in found for word in window.words]
+    assert len(words) >= len(text) // 32
+    # Every token counts once and every byte with it, but where a window had to end inside a part.
+    assert sum(word.num_bytes for word in words) == pytest.approx(len(text), abs=64)
+
+
+def test_a_written_mask_is_text(reader: Reader) -> None:
+    (window,) = windows(reader, "doc", "Anna <mask> legge", share=1.0)
+    assert reader.special_ids["<mask>"] not in window.ids

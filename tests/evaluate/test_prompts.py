@@ -39,7 +39,9 @@ def test_a_prompt_too_long_for_the_model_is_said_and_the_others_answered(mini_ru
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("[[prompt]]\ntext = 'ciao'\n", "the prompt 'ciao' has no <mask>"),
+        ("[[prompt]]\ntext = 'ciao'\n", "the prompt 'ciao' must have one hole"),
+        ("[[prompt]]\ntext = '<mask> e <mask>'\n", "must have one hole"),
+        ("[[prompt]]\ntext = '<mask>'\nanswers = 'come'\n", "answers is 'come', no list"),
         ("[[prompt]]\nanswers = ['x']\n", "is no file of prompts: 'text'"),
         ("prompt = 3\n", "is no file of prompts"),
         ("[[prompt", "is no file of prompts"),
@@ -49,6 +51,13 @@ def test_a_wrong_prompts_file_is_named(tmp_path: Path, content: str, message: st
     path = tmp_path / "prompts.toml"
     path.write_text(content)
     with pytest.raises(UsageError, match=message):
+        load_prompts(str(path), language="it")
+
+
+def test_a_prompts_file_in_another_encoding_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "prompts.toml"
+    path.write_bytes("[[prompt]]\ntext = 'perché <mask>'\n".encode("latin-1"))
+    with pytest.raises(UsageError, match="is no file of prompts"):
         load_prompts(str(path), language="it")
 
 

@@ -158,6 +158,13 @@ def test_a_run_folder_is_fine_whatever_else_it_holds(tmp_path: Path) -> None:
         assert (tmp_path / "notes.md").read_text() == "my notes"
 
 
+def test_a_copy_of_a_finished_stage_is_a_run_folder(tmp_path: Path) -> None:
+    (tmp_path / "tokens").mkdir()
+    (tmp_path / "tokens" / "manifest.json").write_text("{}")
+    with lock.own(tmp_path):
+        assert (tmp_path / lock.LOCK).is_file()
+
+
 def test_a_folder_that_is_not_there_is_made_with_its_parents(tmp_path: Path) -> None:
     with lock.own(tmp_path / "runs" / "it"):
         assert (tmp_path / "runs" / "it").is_dir()

@@ -135,6 +135,23 @@ def test_a_finished_stage_is_given(tmp_path: Path) -> None:
     assert manifest.require(tmp_path, "tokens") == made
 
 
+def test_a_file_that_is_gone_is_damage(tmp_path: Path) -> None:
+    finish(tmp_path)
+    (tmp_path / "tokens" / "deep" / "two.tokens").unlink()
+    with pytest.raises(StateError, match=r"tokens lacks deep/two\.tokens"):
+        manifest.require(tmp_path, "tokens")
+
+
+def test_what_other_rules_made_is_refused_by_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish(tmp_path)
+    monkeypatch.setitem(manifest._FORMATS, "tokens", 99)
+    assert manifest.read(tmp_path / "tokens") is not None
+    with pytest.raises(OtherRunError, match="made from other rules: those of filiberto 0"):
+        asked(tmp_path)
+
+
 def test_what_is_finished_as_asked_is_given(tmp_path: Path) -> None:
     made = finish(tmp_path)
     assert asked(tmp_path) == made

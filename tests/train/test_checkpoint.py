@@ -1,4 +1,5 @@
 import json
+import resource
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,20 @@ def test_a_failing_disk_leaves_the_older_checkpoint(
     monkeypatch.setattr(checkpoint.safeio, "sync_file", full)
     with pytest.raises(StateError, match="step-00000002 could not be saved: No space left"):
         save(tmp_path, 2)
+    assert [p.name for p in tmp_path.iterdir()] == ["step-00000001"]
+
+
+def test_a_disk_that_fills_while_weights_are_written_leaves_the_older_checkpoint(
+    tmp_path: Path,
+) -> None:
+    save(tmp_path, 1)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64, before[1]))
+    try:
+        with pytest.raises(StateError, match="step-00000002 could not be saved"):
+            save(tmp_path, 2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert [p.name for p in tmp_path.iterdir()] == ["step-00000001"]
 
 

@@ -1,7 +1,15 @@
 import pytest
 
 from filiberto.config import TrainConfig
-from filiberto.train.plan import batch_shape, choose_size, describe, make_plan, training_seconds
+from filiberto.train.plan import (
+    batch_rows_for,
+    choose_size,
+    describe,
+    make_plan,
+    micro_rows_for,
+    moved,
+    training_seconds,
+)
 
 MEASURED = {
     "vocab_size": 1_000,
@@ -19,11 +27,21 @@ def plan_of(**settings):
 
 
 def test_the_time_there_is_decides_the_steps() -> None:
-    plan = plan_of(batch_tokens=1_024)
-    # 100 s x 5,000 tokens/s / 1,024 tokens a step
-    assert plan.max_steps == 488
-    assert plan.seconds == pytest.approx(488 * 1_024 / 5_000)
+    plan = plan_of(batch_tokens=1_024, validation_tokens=3_072)
+    # 100 s x 5,000 tokens/s, less 10 validations of 3,072 tokens that cost a third, / 1,024 a step
+    assert plan.max_steps == 478
+    assert plan.seconds == pytest.approx(478 * 1_024 / 5_000)
     assert plan.warmup_steps == 29
+
+
+def test_validations_by_the_step_take_their_time_too() -> None:
+    plan = plan_of(batch_tokens=1_024, validation_tokens=3_072, validate_steps=2)
+    # A validation costs 1,024 training tokens, so a third of the time goes: 488 x 2 / 3.
+    assert plan.max_steps == 325
+
+
+def test_validation_never_takes_more_than_half_of_the_time() -> None:
+    assert plan_of(batch_tokens=1_024, validation_tokens=10**9).max_steps == 244
 
 
 def test_steps_and_epochs_end_the_run_instead() -> None:
@@ -53,14 +71,24 @@ def test_auto_intervals_never_fall_just_before_the_end() -> None:
 )
 def test_a_micro_batch_divides_the_batch(batch: int, micro: int | str, rows: tuple) -> None:
     settings = TrainConfig(batch_tokens=batch, micro_batch_tokens=micro)  # type: ignore[arg-type]
-    assert batch_shape(settings, device="cpu") == rows
+    batch_rows = batch_rows_for(settings, device="cpu")
+    assert (batch_rows, micro_rows_for(settings, batch_rows=batch_rows, device="cpu")) == rows
 
 
 def test_a_gpu_takes_larger_batches() -> None:
-    assert batch_shape(TrainConfig(), device="cpu") == (32, 16)
-    assert batch_shape(TrainConfig(), device="cuda") == (512, 512)
+    assert batch_rows_for(TrainConfig(), device="cpu") == 32
+    assert batch_rows_for(TrainConfig(), device="cuda") == 512
     # A row longer than the batch is a batch of its own.
-    assert batch_shape(TrainConfig(row_length=8_192), device="cpu") == (1, 1)
+    assert batch_rows_for(TrainConfig(row_length=8_192), device="cpu") == 1
+
+
+def test_a_plan_that_moves_to_another_device_keeps_its_batch() -> None:
+    plan = plan_of(max_steps=50)
+    there = moved(plan, TrainConfig(log_steps=7), device="cuda", precision="bf16")
+    assert (there.device, there.precision, there.log_steps) == ("cuda", "bf16", 7)
+    assert (there.batch_rows, there.max_steps) == (plan.batch_rows, 50)
+    # A GPU could take 512 rows at once; the batch has 32.
+    assert there.micro_rows == 32
 
 
 def test_the_size_follows_time_and_device() -> None:

@@ -47,7 +47,7 @@ TOPICS: dict[str, Topic] = {
         ),
     ),
     "where_to_meet": Topic(
-        17.0,
+        27.0,
         (
             "{A}, dove ci {meet} {meet_time}?",
             "{A}, dove ci {meet} {meet_time}, {place} o {place}?",
@@ -73,7 +73,7 @@ TOPICS: dict[str, Topic] = {
         ),
     ),
     "what_if": Topic(
-        22.0,
+        35.0,
         (
             "{che}cosa sarebbe {happened} se {other_choice}?",
             "{che}cosa sarebbe {happened} se {other_choice}?",
@@ -197,7 +197,7 @@ TOPICS: dict[str, Topic] = {
             "- {A}, hai comprato {obj thing}? - Sì, {lo avere} {pobj comprare} {past} {city a}.",
             "- {A}, avete letto {obj text}? - Sì, {lo avere 3} {pobj leggere} {past}.",
             "- Dove hai messo {obj small}, {A}? - {lo avere} {pobj mettere} {su top}.",
-            "- {A}, hai visto {obj thing}? - No, chiedi a {name}.",
+            "- {A}, hai visto {obj thing}? - No, chiedi {who a}.",
             "- {A}, mi dai {obj thing one}? - Certo, te {lo} do {soon}.",
             "- Dove metti {obj clothes}, {A}? - {lo} metto {in wardrobe}.",
             "- Conosci {t}? - Sì, {him t} conosco bene, abita {city a}.",

@@ -18,16 +18,6 @@ Tense = Literal["pres", "impf", "fut", "cond", "subj", "isubj", "imp"]
 SIMPLE_TENSES: tuple[Tense, ...] = ("pres", "impf", "fut", "cond", "subj", "isubj", "imp")
 """Present, imperfect, future, conditional, present and imperfect subjunctive, imperative."""
 
-COMPOUND_TENSES: dict[str, Tense] = {
-    "perfect": "pres",
-    "pluperfect": "impf",
-    "future_perfect": "fut",
-    "past_conditional": "cond",
-    "perfect_subjunctive": "subj",
-    "pluperfect_subjunctive": "isubj",
-}
-"""Each compound tense with the tense of its auxiliary."""
-
 PLURAL_PERSONS = range(3, 6)
 
 _PRESENT = {
@@ -199,15 +189,6 @@ def agreement(gender: Gender, plural: bool) -> str:
     return {("m", False): "o", ("m", True): "i", ("f", False): "a", ("f", True): "e"}[
         gender, plural
     ]
-
-
-def compound(verb: Verb, tense: str, person: int, gender: Gender = "m") -> str:
-    """A compound tense; with essere the participle agrees with the subject: "è andata"."""
-    auxiliary = ESSERE if verb.auxiliary == "essere" else AVERE
-    finite = conjugate(auxiliary, COMPOUND_TENSES[tense], person)
-    if auxiliary is AVERE:
-        return f"{finite} {participle(verb)}"
-    return f"{finite} {participle(verb, gender, person in PLURAL_PERSONS)}"
 
 
 @cache

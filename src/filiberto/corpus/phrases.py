@@ -81,7 +81,7 @@ _TALK: dict[str, str] = {
     "another_ride": "un[ altro [treno|autobus|aereo|taxi]|'altra [strada|macchina]]",
     "other_act": "[perso il [treno|lavoro|telefono]|aspettato {few} [minuti|giorni|mesi]"
     "|comprato un[ altro [libro|vestito|telefono]|'altra [casa|macchina]]"
-    "|cambiato [lavoro|città|casa|scuola|strada]|detto la verità a {name}"
+    "|cambiato [lavoro|città|casa|scuola|strada]|detto la verità {who a}"
     "|avuto [più tempo|più soldi|meno paura|un altro lavoro]|visto {name} {place}"
     "|studiato [di più|all'estero|un'altra lingua]|incontrato {name} {place}]",
     "other_time": "[un altro giorno|più tardi|prima|con un altro treno|per {city}|con {name}]",

@@ -45,9 +45,12 @@ def build(
         UnfinishedStageError: there is no finished model.
         UsageError: the prompts cannot be read.
     """
+    import torch
+
     from filiberto.evaluate.model import load_reader
     from filiberto.evaluate.prompts import answer_prompts, load_prompts
     from filiberto.evaluate.report import summary_text
+    from filiberto.train.hardware import find_hardware, keep_freed_memory
 
     settings = settings or EvaluateConfig()
     prompts = load_prompts(settings.prompts, language=language)
@@ -66,6 +69,9 @@ def build(
         return there
     start = time.perf_counter()
     reader = load_reader(run)
+    keep_freed_memory()
+    machine = find_hardware(device="auto", precision="fp32")
+    torch.nn.Module.to(reader.model, machine.device)
     metrics = {**_trained(run), **_measure(reader, run, settings)}
     metrics["prompts"] = answer_prompts(reader, prompts)
     if choices:

@@ -18,7 +18,9 @@ from dataclasses import dataclass
 from filiberto.console import Advance
 from filiberto.evaluate.model import Reader
 
-_WORD = re.compile(r"\S+")
+# What white space separates. A longer run, as scripts without spaces and web addresses have them,
+# counts in parts of this many characters, so that it fits any model.
+_WORD = re.compile(r"\S{1,32}")
 _WINDOWS_AT_ONCE = 256
 
 
@@ -60,9 +62,9 @@ class Score:
     words_right: int = 0
 
     @property
-    def bits_per_byte(self) -> float:
-        """Bits needed for a byte of a hidden word."""
-        return self.nats / (math.log(2) * max(1, self.num_bytes))
+    def bits_per_byte(self) -> float | None:
+        """Bits needed for a byte of a hidden word; None where no word was hidden."""
+        return self.nats / (math.log(2) * self.num_bytes) if self.num_bytes else None
 
     def add(self, windows: list[Window], costs: list[list[WordCost]]) -> None:
         """Count the words of some windows."""
@@ -89,20 +91,22 @@ def windows(reader: Reader, document: str, text: str, *, share: float) -> Iterat
         text: in NFC.
         share: of the words to hide.
     """
-    encoding = reader.tokenizer.encode(text, add_special_tokens=False)
+    encoding = reader.document_tokenizer.encode(text, add_special_tokens=False)
     bos, eos = reader.special_ids["<s>"], reader.special_ids["</s>"]
     room = reader.max_length - 2
     spans = _spans(text, encoding.offsets)
-    begin = 0
+    begin = number = 0
     while begin < len(encoding.ids):
         end = min(begin + room, len(encoding.ids))
-        if end < len(encoding.ids):
-            end = max((start for start, _, _ in spans if begin < start <= end), default=end)
-        words = [
-            HiddenWord(start - begin + 1, stop - begin + 1, size)
-            for number, (start, stop, size) in enumerate(spans)
-            if begin <= start and stop <= end and is_hidden(document, number, share=share)
-        ]
+        words: list[HiddenWord] = []
+        while number < len(spans) and spans[number][0] < end:
+            start, stop, size = spans[number]
+            if stop > end and start > begin:
+                end = start
+                break
+            if stop <= end and is_hidden(document, number, share=share):
+                words.append(HiddenWord(start - begin + 1, stop - begin + 1, size))
+            number += 1
         yield Window([bos, *encoding.ids[begin:end], eos], words)
         begin = end
 
@@ -127,14 +131,15 @@ def word_costs(reader: Reader, batch: list[Window]) -> list[list[WordCost]]:
             for n in numbers
         ]
         places = [[word.start + step for _, word in words] for words in open_words]
-        scores = reader.log_probabilities(rows, places)
-        for number, words, table in zip(numbers, open_words, scores, strict=True):
-            best = table.argmax(-1).tolist()
-            for line, (place, word) in enumerate(words):
-                truth = batch[number].ids[word.start + step]
+        truths = [
+            [batch[n].ids[place] for place in row] for n, row in zip(numbers, places, strict=True)
+        ]
+        found = reader.token_costs(rows, places, truths)
+        for number, words, results in zip(numbers, open_words, found, strict=True):
+            for (place, _), (nats, right) in zip(words, results, strict=True):
                 cost = costs[number][place]
-                cost.nats -= table[line, truth].item()
-                cost.right = cost.right and best[line] == truth
+                cost.nats += nats
+                cost.right = cost.right and right
     return costs
 
 
@@ -160,12 +165,15 @@ def bits_per_byte(
     batch: list[Window] = []
     waiting = 0
     for document, text in documents:
-        batch += windows(reader, document, text, share=share)
+        for window in windows(reader, document, text, share=share):
+            batch.append(window)
+            if len(batch) == _WINDOWS_AT_ONCE:
+                score.add(batch, word_costs(reader, batch))
+                batch = []
         waiting += len(text.encode())
-        if len(batch) >= _WINDOWS_AT_ONCE:
-            score.add(batch, word_costs(reader, batch))
+        if not batch:
             advance(waiting)
-            batch, waiting = [], 0
+            waiting = 0
     score.add(batch, word_costs(reader, batch))
     advance(waiting)
     return score
@@ -194,13 +202,17 @@ def word_tokens(
 
 
 def _spans(text: str, offsets: list[tuple[int, int]]) -> list[tuple[int, int, int]]:
-    """First token, token after the last, and bytes of each word of a text."""
+    """First token, token after the last, and bytes of each word of a text.
+
+    Where a token reaches over the cut of a long run it belongs to the part it begins in, whole.
+    """
     spans = []
     stop = 0
     for match in _WORD.finditer(text):
         start, stop = word_tokens(offsets, match.start(), match.end(), first=stop)
         if start < stop:
-            spans.append((start, stop, len(match.group().encode())))
+            covered = text[offsets[start][0] : offsets[stop - 1][1]].strip()
+            spans.append((start, stop, len(covered.encode())))
     return spans
 
 

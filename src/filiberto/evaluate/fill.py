@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +52,8 @@ def fill(reader: Reader, text: str, *, top_k: int = 5) -> list[Any]:
     Raises:
         UsageError: the text has no hole, both kinds, several `___`, or is too long.
     """
+    if top_k < 1:
+        raise UsageError(f"top-k is {top_k}; it must be 1 or more")
     holes, blanks = text.count(MASK), text.count(BLANK)
     if not holes and not blanks:
         raise UsageError(
@@ -99,7 +102,9 @@ def fill_word(reader: Reader, text: str, *, top_k: int) -> list[dict[str, Any]]:
     found: dict[str, tuple[Hypothesis, str]] = {}
     for length in range(1, MAX_WORD_TOKENS + 1):
         holed = f"{before}{MASK * length}{after}"
-        ids = _encode(reader, holed)
+        ids = reader.tokenizer.encode(holed).ids if length > 1 else _encode(reader, holed)
+        if len(ids) > reader.max_length:
+            break
         start = ids.index(reader.special_ids[MASK])
         for hypothesis in _beam(reader, ids, start, length, table, spaced=_spaced(before)):
             filled = [*ids[:start], *hypothesis.ids, *ids[start + length :]]
@@ -139,20 +144,19 @@ class WordTable:
         special = set(reader.special_ids.values())
         size = reader.model.config.vocab_size
         tables = {name: torch.full((size,), -torch.inf) for name in ("spaced", "bare", "inside")}
-        for token, index in reader.tokenizer.get_vocab().items():
-            if index in special:
+        texts = reader.tokenizer.decode_batch([[index] for index in range(size)])
+        for index, text in enumerate(texts):
+            spaced, letters = text.startswith(" "), text.removeprefix(" ")
+            signs = [_is_letter(c) for c in letters]
+            if index in special or not all(
+                s or c in _JOINERS for s, c in zip(signs, letters, strict=True)
+            ):
                 continue
-            spaced, letters = token.startswith("Ġ"), token.removeprefix("Ġ")
-            # In the byte alphabet every byte above ASCII is a letter sign: part of a word.
-            wordlike = bool(letters) and all(
-                c.isalnum() or ord(c) > 127 or c in "'-" for c in letters
-            )
-            wordlike = wordlike and "Ġ" not in letters and "Ċ" not in letters
-            if wordlike and any(c.isalnum() or ord(c) > 127 for c in letters):
+            if any(signs):
                 tables["spaced" if spaced else "bare"][index] = 0.0
             # A capital with a small letter after it begins a word: no "dovePerché".
             begins = letters[:1].isupper() and letters[1:2].islower()
-            if wordlike and not spaced and not begins:
+            if letters and not spaced and not begins:
                 tables["inside"][index] = 0.0
         return cls(tables["spaced"], tables["bare"], tables["inside"])
 
@@ -176,6 +180,14 @@ def _beam(
             ]
         beam = sorted(grown, key=lambda h: -h.score)[:_BEAM]
     return beam
+
+
+_JOINERS = "'\u2019-\u200c\u200d"
+
+
+def _is_letter(sign: str) -> bool:
+    """A letter, mark or digit, or the sign for a part of one (tokens may cut inside a letter)."""
+    return sign == "\ufffd" or unicodedata.category(sign)[0] in "LMN"
 
 
 def _as_written(reader: Reader, ids: tuple[int, ...]) -> bool:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,7 +46,13 @@ class Reader:
         """The id of each special token by its text."""
         return bpe.special_ids(self.tokenizer)
 
-    @torch.no_grad()
+    @cached_property
+    def document_tokenizer(self) -> Tokenizer:
+        """The tokenizer for documents, where a written `<mask>` is ordinary text."""
+        copy = Tokenizer.from_str(self.tokenizer.to_str())
+        copy.encode_special_tokens = True
+        return copy
+
     def log_probabilities(
         self, rows: list[list[int]], places: list[list[int]]
     ) -> list[torch.Tensor]:
@@ -56,26 +65,42 @@ class Reader:
         Returns:
             For each row `[places, vocab]`, natural logarithms.
         """
-        order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
-        results: list[torch.Tensor] = [torch.empty(0)] * len(rows)
-        start = 0
-        while start < len(order):
-            stop = start + 1
-            while (
-                stop < len(order) and (stop - start + 1) * len(rows[order[stop]]) <= _BATCH_TOKENS
-            ):
-                stop += 1
-            self._score(rows, places, order[start:stop], results)
-            start = stop
+        results = [torch.empty(0)] * len(rows)
+        for chosen in _batches(rows):
+            scores = self._scores(rows, places, chosen).cpu()
+            for i, part in zip(chosen, scores.split([len(places[i]) for i in chosen]), strict=True):
+                results[i] = part
         return results
 
-    def _score(
-        self,
-        rows: list[list[int]],
-        places: list[list[int]],
-        chosen: list[int],
-        results: list[torch.Tensor],
-    ) -> None:
+    def token_costs(
+        self, rows: list[list[int]], places: list[list[int]], truths: list[list[int]]
+    ) -> list[list[tuple[float, bool]]]:
+        """What given tokens cost at some places of each row.
+
+        Args:
+            rows: as for `log_probabilities`.
+            places: as for `log_probabilities`.
+            truths: the token id asked for at each place.
+
+        Returns:
+            For each row and place the cost in nats, and whether no token is likelier.
+        """
+        results: list[list[tuple[float, bool]]] = [[] for _ in rows]
+        for chosen in _batches(rows):
+            scores = self._scores(rows, places, chosen)
+            wanted = torch.tensor([t for i in chosen for t in truths[i]], device=scores.device)
+            costs = (-scores.gather(1, wanted[:, None])[:, 0]).tolist()
+            right = (scores.argmax(-1) == wanted).tolist()
+            pairs = iter(zip(costs, right, strict=True))
+            for i in chosen:
+                results[i] = list(islice(pairs, len(places[i])))
+        return results
+
+    @torch.no_grad()
+    def _scores(
+        self, rows: list[list[int]], places: list[list[int]], chosen: list[int]
+    ) -> torch.Tensor:
+        """Log-probabilities `[places of the chosen rows, vocab]`, on the model's device."""
         pad = self.model.config.pad_token_id
         width = max(len(rows[i]) for i in chosen)
         device = self.model.device
@@ -87,9 +112,19 @@ class Reader:
         row_index = [n for n, i in enumerate(chosen) for _ in places[i]]
         place_index = [place for i in chosen for place in places[i]]
         logits = self.model.lm_head(hidden[row_index, place_index])
-        scores = torch.log_softmax(logits.float(), dim=-1).cpu()
-        for i, part in zip(chosen, scores.split([len(places[i]) for i in chosen]), strict=True):
-            results[i] = part
+        return torch.log_softmax(logits.float(), dim=-1)
+
+
+def _batches(rows: list[list[int]]) -> Iterator[list[int]]:
+    """The numbers of the rows, those of like length together, in batches of bounded size."""
+    batch: list[int] = []
+    for i in sorted(range(len(rows)), key=lambda i: len(rows[i])):
+        if batch and (len(batch) + 1) * len(rows[i]) > _BATCH_TOKENS:
+            yield batch
+            batch = []
+        batch.append(i)
+    if batch:
+        yield batch
 
 
 def model_folder(place: Path) -> Path:

@@ -14,9 +14,8 @@ from typing import Protocol
 
 from filiberto.console import Advance
 from filiberto.evaluate.bits import HiddenWord, Window, word_costs, word_tokens
+from filiberto.evaluate.fill import BLANK
 from filiberto.evaluate.model import Reader
-
-BLANK = "___"
 
 
 class Choice(Protocol):

@@ -15,15 +15,13 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filiberto.config import Recipe
+from filiberto.config import ITALIAN, Recipe
 from filiberto.errors import UsageError
 
 if TYPE_CHECKING:
     from transformers import RobertaForMaskedLM
 
     from filiberto.evaluate.model import Reader
-
-_ITALIAN = ("it", "ita")
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ def load_prompts(setting: str, *, language: str) -> list[Prompt]:
     """
     if setting != "auto":
         return read_prompts(Path(setting))
-    if language not in _ITALIAN:
+    if language not in ITALIAN:
         return []
     with resources.as_file(resources.files("filiberto.recipes") / "prompts-it.toml") as path:
         return read_prompts(path)
@@ -53,25 +51,31 @@ def read_prompts(path: Path) -> list[Prompt]:
     """Read a prompts file.
 
     Raises:
-        UsageError: it is missing or malformed, or a prompt has no hole.
+        UsageError: it is missing or malformed, or a prompt has no hole or several.
     """
     try:
         entries = tomllib.loads(path.read_text(encoding="utf-8"))["prompt"]
-        prompts = [
-            Prompt(str(e["text"]), tuple(map(str, e.get("answers", ()))), str(e.get("note", "")))
-            for e in entries
-        ]
+        prompts = [_prompt(entry) for entry in entries]
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file of prompts") from None
-    except (tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(
             f"{path} is no file of prompts: {error}",
             hint='an entry is: [[prompt]], then text = "ciao <mask> va?" and answers = ["come"]',
         ) from None
     for prompt in prompts:
-        if "<mask>" not in prompt.text and "___" not in prompt.text:
-            raise UsageError(f"{path}: the prompt {prompt.text!r} has no <mask> and no ___")
+        if prompt.text.count("<mask>") + prompt.text.count("___") != 1:
+            raise UsageError(
+                f"{path}: the prompt {prompt.text!r} must have one hole, <mask> or ___"
+            )
     return prompts
+
+
+def _prompt(entry: dict[str, Any]) -> Prompt:
+    answers = entry.get("answers", [])
+    if not isinstance(answers, list):
+        raise TypeError(f"answers is {answers!r}, no list of words")
+    return Prompt(str(entry["text"]), tuple(map(str, answers)), str(entry.get("note", "")))
 
 
 def answer_prompts(
@@ -94,8 +98,7 @@ def answer_prompts(
         except UsageError as error:
             # Hours of training must not end on a prompt.
             problem = error.message
-        first = found[0] if found and isinstance(found[0], list) else found
-        top = [{"word": f["token_str"].strip(), "probability": f["score"]} for f in first]
+        top = [{"word": f["token_str"].strip(), "probability": f["score"]} for f in found]
         right = {answer.casefold() for answer in prompt.answers}
         ranks = [n for n, entry in enumerate(top, 1) if entry["word"].casefold() in right]
         results.append(
@@ -112,7 +115,7 @@ def answer_prompts(
 
 
 def live_prompt(run: Path, recipe: Recipe) -> Callable[[RobertaForMaskedLM], str] | None:
-    """A function that fills the recipe's first prompt with the model as it is, for a line of log.
+    """A function that fills the recipe's last prompt with the model as it is, for a line of log.
 
     Args:
         run: the run folder, whose tokenizer is finished.

@@ -9,27 +9,34 @@ from typing import Any
 def summary_text(metrics: dict[str, Any]) -> str:
     """The report as plain lines: the figures, what they mean, the prompts."""
     lines = [
-        f"bits per byte        {metrics['bits_per_byte']:.3f}   (hidden words of unseen text; "
-        "comparable between tokenizers, lower is better)",
-        f"whole words right    {100 * metrics['word_accuracy']:.1f} %   "
-        f"of {metrics['words']:,} hidden words, all tokens of a word hidden",
+        *_word_lines(metrics),
         f"masked tokens right  {100 * metrics['validation_accuracy']:.1f} %   "
         f"loss {metrics['validation_loss']:.3f} nats, 15 % of tokens hidden",
     ]
+    if choices := metrics.get("choices"):
+        share = 100 * choices["right"] / choices["count"]
+        lines.append(
+            f"unseen combinations  {share:.1f} %   the right form of a verb beats all its others "
+            f"in {choices['right']} of {choices['count']} sentences",
+        )
     prompts = metrics["prompts"]
     if prompts:
         first = sum(prompt["rank"] == 1 for prompt in prompts)
         lines += ["", f"prompts: a right answer comes first in {first} of {len(prompts)}"]
-    if choices := metrics.get("choices"):
-        share = 100 * choices["right"] / choices["count"]
-        lines.insert(
-            3,
-            f"unseen combinations  {share:.1f} %   the right form of a verb beats all its others "
-            f"in {choices['right']} of {choices['count']} sentences",
-        )
     for prompt in prompts:
         lines += ["", *_prompt_lines(prompt)]
     return "\n".join(lines)
+
+
+def _word_lines(metrics: dict[str, Any]) -> list[str]:
+    if metrics["bits_per_byte"] is None:
+        return ["bits per byte        not measured: no word of the validation text was hidden"]
+    return [
+        f"bits per byte        {metrics['bits_per_byte']:.3f}   (hidden words of unseen text; "
+        "comparable between tokenizers, lower is better)",
+        f"whole words right    {100 * metrics['word_accuracy']:.1f} %   "
+        f"of {metrics['words']:,} hidden words, all tokens of a word hidden",
+    ]
 
 
 def _prompt_lines(prompt: dict[str, Any]) -> list[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from filiberto import __version__
+from filiberto.config import ITALIAN
 from filiberto.console import readable_number, readable_seconds
 from filiberto.runfolder import manifest
 
@@ -61,7 +62,7 @@ def model_card(run: Path, *, facts: dict[str, Any], language: str) -> str:
 
 
 def _example(language: str) -> str:
-    return "ciao <mask> va?" if language in ("it", "ita") else "... <mask> ..."
+    return "ciao <mask> va?" if language in ITALIAN else "... <mask> ..."
 
 
 def _loader(split: str) -> str:

@@ -11,11 +11,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from filiberto.config import RECIPE_FILE
 from filiberto.errors import OtherRunError, TryAgainError
 from filiberto.runfolder import safeio
+from filiberto.runfolder.manifest import MANIFEST
 
 LOCK = "RUN.lock"
-RECIPE = "recipe.toml"
 
 
 @contextmanager
@@ -28,7 +29,7 @@ def own(run: Path) -> Iterator[None]:
     """
     if run.exists() and not _is_run(run):
         raise OtherRunError(
-            f"{run} is not empty and is no run of filiberto (it has no {RECIPE})",
+            f"{run} is not empty and is no run of filiberto (it has no {RECIPE_FILE})",
             hint="name a new folder for the run",
         )
     run.mkdir(parents=True, exist_ok=True)
@@ -53,7 +54,12 @@ def _is_run(run: Path) -> bool:
     if not run.is_dir():
         return False
     names = {entry.name for entry in run.iterdir()}
-    return RECIPE in names or all(n == LOCK or n.startswith(safeio.TEMPORARY) for n in names)
+    # A copy of finished stages is a run too: train on another machine needs no more.
+    return (
+        RECIPE_FILE in names
+        or any((run / name / MANIFEST).is_file() for name in names)
+        or all(name == LOCK or name.startswith(safeio.TEMPORARY) for name in names)
+    )
 
 
 def _holder(path: Path) -> str:

@@ -21,6 +21,9 @@ from filiberto.runfolder import safeio
 
 MANIFEST = "manifest.json"
 
+# Raised when a stage comes to make other files from the same settings and inputs.
+_FORMATS = {"corpus": 1, "tokenizer": 1, "tokens": 1, "train": 1, "evaluate": 1}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
@@ -32,12 +35,13 @@ class Manifest:
     facts: dict[str, Any]
     seconds: float
     files: dict[str, str]
+    format: int
     version: str = __version__
 
     @property
     def fingerprint(self) -> str:
         """What the stage was made from and how."""
-        return fingerprint(self.stage, settings=self.settings, inputs=self.inputs)
+        return _fingerprint(self.stage, self.format, self.settings, self.inputs)
 
     @property
     def content(self) -> str:
@@ -46,8 +50,8 @@ class Manifest:
 
 
 def fingerprint(stage: str, *, settings: dict[str, Any], inputs: dict[str, str]) -> str:
-    """A hash of what a stage is made from and how."""
-    return _digest({"stage": stage, "settings": settings, "inputs": inputs})
+    """A hash of what a stage is made from and how, if it is made now."""
+    return _fingerprint(stage, _FORMATS[stage], settings, inputs)
 
 
 def finish(
@@ -72,6 +76,7 @@ def finish(
         facts=plain(facts),
         seconds=round(seconds, 3),
         files=files,
+        format=_FORMATS[stage],
     )
     safeio.write_json(folder / MANIFEST, {**asdict(manifest), "fingerprint": manifest.fingerprint})
     return manifest
@@ -81,7 +86,7 @@ def read(folder: Path) -> Manifest | None:
     """The manifest of a stage folder, or None where the stage is not finished.
 
     Raises:
-        StateError: there is a manifest, but not one that we wrote.
+        StateError: there is a manifest, but not one that we wrote, or a file it names is gone.
     """
     path = folder / MANIFEST
     if not path.exists():
@@ -94,6 +99,9 @@ def read(folder: Path) -> Manifest | None:
         raise StateError(f"{path} is damaged: {error}", hint=_rebuild(folder)) from None
     if manifest.fingerprint != promised:
         raise StateError(f"{path} does not match its own fingerprint", hint=_rebuild(folder))
+    missing = [name for name in manifest.files if not (folder / name).is_file()]
+    if missing:
+        raise StateError(f"{folder} lacks {', '.join(missing[:5])}", hint=_rebuild(folder))
     return manifest
 
 
@@ -139,11 +147,14 @@ def finished_as_asked(
         return manifest
     raise OtherRunError(
         f"{run / folder} was made from other {_difference(manifest, plain(settings), inputs)}",
-        hint=f"take another folder, or replace this stage: filiberto {stage} {run} --force",
+        hint="take another folder, or replace this stage: "
+        f"filiberto {stage} {run} --force, with the settings you want",
     )
 
 
 def _difference(manifest: Manifest, settings: dict[str, Any], inputs: dict[str, str]) -> str:
+    if manifest.format != _FORMATS[manifest.stage]:
+        return f"rules: those of filiberto {manifest.version}"
     changed = [
         f"`{key}` {manifest.settings.get(key)!r} there, {settings.get(key)!r} now"
         for key in sorted(manifest.settings.keys() | settings.keys())
@@ -169,6 +180,10 @@ def _rebuild(folder: Path) -> str:
 def plain(value: dict[str, Any]) -> dict[str, Any]:
     """The value as JSON gives it back (tuples become lists)."""
     return json.loads(json.dumps(value, allow_nan=False))
+
+
+def _fingerprint(stage: str, version: int, settings: dict[str, Any], inputs: dict[str, str]) -> str:
+    return _digest({"stage": stage, "format": version, "settings": settings, "inputs": inputs})
 
 
 def _digest(value: Any) -> str:

@@ -24,7 +24,6 @@ def build(
     *,
     settings: TokenizerConfig | None = None,
     language: str = "",
-    max_length: int = 128,
     seed: int = 0,
     force: bool = False,
 ) -> Manifest:
@@ -34,7 +33,6 @@ def build(
         run: the run folder; its stage `corpus` is finished.
         settings: vocabulary size, split and sample.
         language: ISO 639 code; decides what an apostrophe does where the settings say 'auto'.
-        max_length: longest input of the model to come, in tokens.
         seed: of the sample.
         force: build again even if it is finished.
 
@@ -48,12 +46,7 @@ def build(
     settings = settings or TokenizerConfig()
     inputs = {"corpus": manifest.require(run, "corpus").content}
     cut = pretokenize.cuts_after_apostrophe(settings.apostrophe, language=language)
-    asked = {
-        **asdict(settings),
-        "cut_after_apostrophe": cut,
-        "max_length": max_length,
-        "seed": seed,
-    }
+    asked = {**asdict(settings), "cut_after_apostrophe": cut, "seed": seed}
     if done := manifest.finished_as_asked(
         run, "tokenizer", settings=asked, inputs=inputs, force=force
     ):
@@ -67,7 +60,7 @@ def build(
             vocab_size=settings.vocab_size,
             min_frequency=settings.min_frequency,
         )
-        bpe.save(tokenizer, folder, max_length=max_length)
+        bpe.save(tokenizer, folder)
         measured = bpe.load(folder, literal_specials=True)
         facts = {
             "vocab_size": tokenizer.get_vocab_size(),
@@ -90,7 +83,6 @@ def run(recipe: Recipe, run: Path, *, force: bool = False) -> Manifest:
         run,
         settings=recipe.tokenizer,
         language=recipe.language,
-        max_length=recipe.train.row_length,
         seed=recipe.seed,
         force=force,
     )

@@ -59,27 +59,29 @@ def train_bpe(
     )
 
 
-def save(tokenizer: Tokenizer, folder: Path, *, max_length: int) -> None:
+def save(tokenizer: Tokenizer, folder: Path) -> None:
     """Write the files that transformers, `tokenizers` and the article's loader look for.
 
     Args:
         folder: an existing folder, not yet visible under its final name.
-        max_length: the longest input of the model to come, in tokens.
     """
     tokenizer.save(str(folder / "tokenizer.json"))
     tokenizer.model.save(str(folder))
-    safeio.write_json(folder / "tokenizer_config.json", tokenizer_config(max_length=max_length))
+    write_config(folder)
 
 
-def tokenizer_config(*, max_length: int) -> dict[str, object]:
-    """The settings that transformers reads beside tokenizer.json.
+def write_config(folder: Path, *, max_length: int | None = None) -> None:
+    """Write the settings that transformers reads beside tokenizer.json.
 
     The class is written as PreTrainedTokenizerFast: under the name RobertaTokenizer, transformers 5
     rebuilds GPT-2's split and drops the normalizer without a word (transformers#45812).
+
+    Args:
+        folder: holds the tokenizer.
+        max_length: longest input in tokens of the model beside it, where there is one.
     """
-    return {
+    config = {
         "tokenizer_class": "PreTrainedTokenizerFast",
-        "model_max_length": max_length,
         "clean_up_tokenization_spaces": False,
         "model_input_names": ["input_ids", "attention_mask"],
         "bos_token": "<s>",
@@ -98,6 +100,9 @@ def tokenizer_config(*, max_length: int) -> dict[str, object]:
             "special": True,
         },
     }
+    if max_length is not None:
+        config["model_max_length"] = max_length
+    safeio.write_json(folder / "tokenizer_config.json", config)
 
 
 def load(folder: Path, *, literal_specials: bool = False) -> Tokenizer:

@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filiberto.config import Auto, Recipe, Size, TrainConfig, parse_seconds
+from filiberto.config import DEFAULT_TIME, Auto, Recipe, Size, TrainConfig, parse_seconds
 from filiberto.console import readable_number, readable_seconds, say
 from filiberto.errors import OtherRunError, StateError
 from filiberto.runfolder import manifest, safeio
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from transformers import RobertaForMaskedLM
 
     from filiberto.train.hardware import Hardware
-    from filiberto.train.loop import Job
+    from filiberto.train.loop import Job, Validation
     from filiberto.train.plan import Plan
 
 LivePrompt = Callable[["RobertaForMaskedLM"], str]
@@ -31,13 +31,26 @@ LivePrompt = Callable[["RobertaForMaskedLM"], str]
 # Where the speed decides the number of steps, and where it only tells the time left.
 _MEASURE_SECONDS, _GLANCE_SECONDS = 5.0, 0.5
 
+PLAN, ENVIRONMENT = "plan.json", "environment.json"
+
+
+# They decide no weight beyond rounding: a stopped training may go on with others.
+_OF_NO_CONSEQUENCE = (
+    "micro_batch_tokens",
+    "validate_steps",
+    "validation_tokens",
+    "log_steps",
+    "checkpoint_steps",
+    "device",
+)
+
 
 def build(
     run: Path,
     *,
     settings: TrainConfig | None = None,
     size: Size | Auto = "auto",
-    time: str = "1h",
+    time: str = DEFAULT_TIME,
     elapsed: float = 0.0,
     checkpoint_every: str = "10m",
     language: str = "",
@@ -74,15 +87,19 @@ def build(
         "tokens": manifest.require(run, "tokens").content,
         "tokenizer": manifest.require(run, "tokenizer").files["tokenizer.json"],
     }
-    asked: dict[str, Any] = {**asdict(settings), "size": size, "seed": seed, "language": language}
+    asked: dict[str, Any] = {**asdict(settings), "size": size, "seed": seed}
+    asked = {key: value for key, value in asked.items() if key not in _OF_NO_CONSEQUENCE}
     if settings.max_steps is None and settings.epochs is None:
         asked["time"] = time
     if done := manifest.finished_as_asked(run, "model", settings=asked, inputs=inputs, force=force):
         return done
+    from filiberto.train.plan import training_seconds
+
     fingerprint = manifest.fingerprint("train", settings=asked, inputs=inputs)
-    _make_way(run, fingerprint=fingerprint, force=force)
+    _check_way(run, fingerprint=fingerprint, force=force)
+    seconds = training_seconds(time, elapsed=elapsed)
     job = _prepare(
-        run, settings=settings, size=size, time=time, elapsed=elapsed, seed=seed, key=fingerprint
+        run, settings=settings, size=size, seconds=seconds, seed=seed, key=fingerprint, force=force
     )
     facts = _train(
         job,
@@ -91,7 +108,7 @@ def build(
         checkpoint_seconds=parse_seconds(checkpoint_every),
         live_prompt=live_prompt,
     )
-    return _export(job, run, settings=asked, inputs=inputs, facts=facts)
+    return _export(job, run, settings=asked, inputs=inputs, facts=facts, language=language)
 
 
 def run(recipe: Recipe, run: Path, *, force: bool = False, elapsed: float = 0.0) -> Manifest:
@@ -102,7 +119,7 @@ def run(recipe: Recipe, run: Path, *, force: bool = False, elapsed: float = 0.0)
         run,
         settings=recipe.train,
         size=recipe.size,
-        time=recipe.time,
+        time=recipe.time or DEFAULT_TIME,
         elapsed=elapsed,
         checkpoint_every=recipe.checkpoint_every,
         language=recipe.language,
@@ -125,24 +142,31 @@ def summary(done: Manifest) -> str:
     )
 
 
-def _make_way(run: Path, *, fingerprint: str, force: bool) -> None:
-    """Keep this training's checkpoints, refuse another's, or throw all away."""
-    from filiberto.train import checkpoint, records
+def _check_way(run: Path, *, fingerprint: str, force: bool) -> None:
+    """Keep this training's checkpoints, refuse another's."""
+    from filiberto.train import checkpoint
 
     folder = run / "checkpoints"
-    if force:
-        shutil.rmtree(folder, ignore_errors=True)
-        for name in (records.METRICS, records.TIMINGS, "plan.json"):
-            (run / name).unlink(missing_ok=True)
+    if force or not folder.exists():
         return
-    if folder.exists():
-        safeio.sweep(folder)
-        other = checkpoint.newest_fingerprint(folder)
-        if other is not None and other != fingerprint:
-            raise OtherRunError(
-                f"{folder} holds a training with other settings or other tokens",
-                hint=f"take another folder, or throw it away: filiberto train {run} --force",
-            )
+    safeio.sweep(folder)
+    other = checkpoint.newest_fingerprint(folder)
+    if other is not None and other != fingerprint:
+        raise OtherRunError(
+            f"{folder} holds a training with other settings or other tokens",
+            hint="take another folder, or throw it away: "
+            f"filiberto train {run} --force, with the settings you want",
+        )
+
+
+def _throw_away(run: Path) -> None:
+    """Remove a training and its model, so that a stop leaves nothing that looks finished."""
+    from filiberto.train import records
+
+    for name in ("model", "checkpoints"):
+        shutil.rmtree(run / name, ignore_errors=True)
+    for name in (records.METRICS, records.TIMINGS, PLAN):
+        (run / name).unlink(missing_ok=True)
 
 
 def _prepare(
@@ -150,45 +174,57 @@ def _prepare(
     *,
     settings: TrainConfig,
     size: Size | Auto,
-    time: str,
-    elapsed: float,
+    seconds: float,
     seed: int,
     key: str,
+    force: bool,
 ) -> Job:
-    """Open the tokens, fix the plan and make a model with random weights."""
+    """Open the tokens, fix the plan and make a model with random weights.
+
+    Only when all that has gone well is an earlier training thrown away, if so forced.
+    """
     from filiberto.train import hardware, plan
 
     machine = hardware.find_hardware(device=settings.device, precision=settings.precision)
     hardware.keep_freed_memory()
-    safeio.write_json(run / "environment.json", hardware.environment(machine))
-    seconds = plan.training_seconds(time, elapsed=elapsed)
-    chosen = plan.choose_size(size, seconds=seconds, device=machine.device)
-    kept = _read_plan(run / "plan.json", key=key)
+    kept = None if force else _read_plan(run / PLAN, key=key)
+    chosen = kept.size if kept else plan.choose_size(size, seconds=seconds, device=machine.device)
+    job = _new_job(run, settings=settings, size=chosen, machine=machine, seed=seed)
     if kept is None:
-        job = _new_job(run, settings=settings, size=chosen, machine=machine, seed=seed)
         fixed = _measured_plan(job, settings=settings, seconds=seconds)
-        safeio.write_json(run / "plan.json", {"fingerprint": key, **asdict(fixed)})
+        if force:
+            _throw_away(run)
+        safeio.write_json(run / PLAN, {"fingerprint": key, **asdict(fixed)})
         job = _new_job(run, settings=settings, size=chosen, machine=machine, seed=seed)
     else:
-        job = _new_job(run, settings=settings, size=kept.size, machine=machine, seed=seed)
-        fixed = dataclasses.replace(
-            kept,
-            device=machine.device,
-            precision=machine.precision,
-            micro_rows=job.plan.micro_rows,
-        )
+        fixed = plan.moved(kept, settings, device=machine.device, precision=machine.precision)
+        _tell_of_another_machine(run, hardware.environment(machine))
+    safeio.write_json(run / ENVIRONMENT, hardware.environment(machine))
     say(plan.describe(fixed))
     return dataclasses.replace(job, plan=fixed)
+
+
+def _tell_of_another_machine(run: Path, environment: dict[str, Any]) -> None:
+    """Say so where a training goes on in other surroundings than it began in."""
+    path = run / ENVIRONMENT
+    before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else environment
+    other = [key for key in environment if environment[key] != before.get(key)]
+    if other:
+        say(f"going on with another {', '.join(other)}: right, but no longer the same to the bit")
 
 
 def _measured_plan(job: Job, *, settings: TrainConfig, seconds: float) -> Plan:
     from filiberto.train import loop, plan
 
+    draft = job.plan
     timed = settings.max_steps is None and settings.epochs is None
+    say(
+        f"model: {draft.size}, {readable_number(draft.parameters)} parameters"
+        " · measuring how fast this machine trains it"
+    )
     speed = loop.measure_speed(
         job, seconds=min(_MEASURE_SECONDS, 0.05 * seconds) if timed else _GLANCE_SECONDS
     )
-    draft = job.plan
     return plan.make_plan(
         settings,
         size=draft.size,
@@ -217,6 +253,7 @@ def _new_job(run: Path, *, settings: TrainConfig, size: Size, machine: Hardware,
             stream,
             row_length=settings.row_length,
             bos_id=header["special_ids"]["<s>"],
+            name=f"the {split} text",
             seed=seed if split == "train" else loop.VALIDATION_SEED,
         )
         for split, stream in streams.items()
@@ -283,14 +320,21 @@ def _train(
         state = checkpoint.State(step=0, fingerprint=fingerprint)
     elif state.step:
         say(f"going on after step {state.step:,} of {job.plan.max_steps:,}")
+    results: list[Validation] = []
+
+    def on_validation(result: Validation) -> str:
+        results.append(result)
+        return live_prompt(job.model) if live_prompt else ""
+
     state = loop.train_loop(
         job,
         run,
         state=state,
         checkpoint_seconds=checkpoint_seconds,
-        on_validation=lambda _: live_prompt(job.model) if live_prompt else "",
+        on_validation=on_validation,
     )
-    result = loop.validate(job)
+    # None where the last step was taken, and its validation made, before a stop.
+    result = results[-1] if results else loop.validate(job)
     return {
         "plan": asdict(job.plan),
         "tokens": job.plan.train_tokens,
@@ -301,12 +345,19 @@ def _train(
 
 
 def _export(
-    job: Job, run: Path, *, settings: dict[str, Any], inputs: dict[str, str], facts: dict[str, Any]
+    job: Job,
+    run: Path,
+    *,
+    settings: dict[str, Any],
+    inputs: dict[str, str],
+    facts: dict[str, Any],
+    language: str,
 ) -> Manifest:
     """Write the folder that `from_pretrained` loads."""
     import transformers
 
     from filiberto.publish.card import model_card
+    from filiberto.tokenizer import bpe
 
     transformers.logging.disable_progress_bar()
     with safeio.new_folder(run / "model") as folder:
@@ -314,7 +365,8 @@ def _export(
         for file in (run / "tokenizer").iterdir():
             if file.name != manifest.MANIFEST:
                 shutil.copyfile(file, folder / file.name)
-        card = model_card(run, facts=facts, language=settings["language"])
+        bpe.write_config(folder, max_length=job.plan.row_length)
+        card = model_card(run, facts=facts, language=language)
         safeio.write_bytes(folder / "README.md", card.encode())
         return manifest.finish(
             folder,

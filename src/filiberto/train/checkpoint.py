@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -69,10 +70,11 @@ def save(folder: Path, *, model: nn.Module, optimizers: Optimizers, state: State
         files = {path.name: safeio.sha256_of(path) for path in sorted(temporary.iterdir())}
         safeio.write_json(temporary / _MANIFEST, {"step": state.step, "files": files})
         safeio.commit_folder(temporary, final)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         shutil.rmtree(temporary, ignore_errors=True)
+        reason = getattr(error, "strerror", None) or error
         raise StateError(
-            f"checkpoint {final} could not be saved: {error.strerror or error}",
+            f"checkpoint {final} could not be saved: {reason}",
             hint="make room on the disk, then run the same command again",
         ) from None
     for old in _by_step(folder)[KEPT:]:

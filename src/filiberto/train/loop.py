@@ -162,11 +162,11 @@ def measure_speed(job: Job, *, seconds: float) -> float:
 
     Args:
         job: a throw-away job.
-        seconds: how long to measure, one step of warming up not counted.
+        seconds: how long to measure, a step at least, one step of warming up not counted.
     """
     train_step(job, 0)
     start, steps = time.perf_counter(), 0
-    while steps < 2 or time.perf_counter() - start < seconds:
+    while steps < 1 or time.perf_counter() - start < seconds:
         steps += 1
         train_step(job, steps)
     return steps * job.plan.batch_tokens / (time.perf_counter() - start)
@@ -223,7 +223,7 @@ def train_loop(
             if stop:
                 raise TryAgainError(
                     f"stopped after step {state.step:,} of {plan.max_steps:,}; all is saved",
-                    hint="run the same command again to go on",
+                    hint="run the same command again (without --force) to go on",
                 )
     return state
 
@@ -281,7 +281,7 @@ def _one_step(job: Job, state: State, records: Records, advance: Advance) -> Sta
         raise DivergedError(
             f"the gradient was not finite at steps {state.step - _MAX_BAD_STEPS} to "
             f"{state.step - 1}; the last checkpoint is from before",
-            hint="lower --train.peak-lr, then start again with --force",
+            hint="lower --train.muon-lr or --train.peak-lr, then start again with --force",
         )
     note = ""
     if state.step % job.plan.log_steps == 0 and state.loss_count:

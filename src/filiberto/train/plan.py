@@ -7,7 +7,8 @@ Nothing here touches the disk or the clock.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from filiberto.config import Auto, Size, TrainConfig, parse_seconds
 from filiberto.console import readable_number, readable_seconds
@@ -27,6 +28,10 @@ _CPU_MICRO_TOKENS, _GPU_MICRO_TOKENS = 2_048, 65_536
 
 # Export and report come out of --time too.
 _REPORT_SHARE, _REPORT_MAX_SECONDS = 0.08, 120.0
+
+# With validate_steps 'auto', this many validations; a token of one costs a third of a training
+# token, forward against forward and backward, and all of them at most half of the time.
+_VALIDATIONS, _VALIDATION_COST = 10, 1 / 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,16 +96,21 @@ def training_seconds(time: str, *, elapsed: float) -> float:
     return max(total - elapsed - reserve, 0.1 * total)
 
 
-def batch_shape(settings: TrainConfig, *, device: str) -> tuple[int, int]:
-    """Rows of the global batch and of a micro-batch, the second dividing the first."""
-    batch_tokens, micro_tokens = settings.batch_tokens, settings.micro_batch_tokens
+def batch_rows_for(settings: TrainConfig, *, device: str) -> int:
+    """Rows of the global batch."""
+    batch_tokens = settings.batch_tokens
     if batch_tokens == "auto":
         batch_tokens = _GPU_BATCH_TOKENS if device == "cuda" else _CPU_BATCH_TOKENS
-    rows = max(1, round(batch_tokens / settings.row_length))
+    return max(1, round(batch_tokens / settings.row_length))
+
+
+def micro_rows_for(settings: TrainConfig, *, batch_rows: int, device: str) -> int:
+    """Rows that go through the model at once: a divisor of the batch's rows."""
+    micro_tokens = settings.micro_batch_tokens
     if micro_tokens == "auto":
         micro_tokens = _GPU_MICRO_TOKENS if device == "cuda" else _CPU_MICRO_TOKENS
-    most = max(1, min(rows, micro_tokens // settings.row_length))
-    return rows, max(n for n in range(1, most + 1) if rows % n == 0)
+    most = max(1, min(batch_rows, micro_tokens // settings.row_length))
+    return max(n for n in range(1, most + 1) if batch_rows % n == 0)
 
 
 def make_plan(
@@ -117,21 +127,22 @@ def make_plan(
 ) -> Plan:
     """Fix the numbers of a training.
 
-    The end is `max_steps`, or `epochs` over the text, or what fits into `seconds`.
+    The end is `max_steps`, or `epochs` over the text, or what fits into `seconds` with the
+    validations.
 
     Args:
         text_tokens: training tokens there are.
         seconds: time for training, used where neither steps nor epochs are set.
         tokens_per_second: measured on this machine with this model.
     """
-    batch_rows, micro_rows = batch_shape(settings, device=device)
+    batch_rows = batch_rows_for(settings, device=device)
     batch_tokens = batch_rows * settings.row_length
     if settings.max_steps is not None:
         steps = settings.max_steps
     elif settings.epochs is not None:
         steps = round(settings.epochs * text_tokens / batch_tokens)
     else:
-        steps = int(seconds * tokens_per_second / batch_tokens)
+        steps = int(_tokens_in(seconds, tokens_per_second, batch_tokens, settings) / batch_tokens)
     steps = max(1, steps)
     return Plan(
         size=size,
@@ -144,17 +155,48 @@ def make_plan(
         max_steps=steps,
         warmup_steps=min(max(1, round(settings.warmup_share * steps)), steps),
         batch_rows=batch_rows,
-        micro_rows=micro_rows,
+        micro_rows=micro_rows_for(settings, batch_rows=batch_rows, device=device),
         peak_lr=peak_lr,
-        validate_steps=_every(settings.validate_steps, steps=steps, parts=10),
-        log_steps=_every(settings.log_steps, steps=steps, parts=200),
-        checkpoint_steps=(
-            None if settings.checkpoint_steps == "auto" else settings.checkpoint_steps
-        ),
+        **intervals(settings, steps=steps),
         tokens_per_second=round(tokens_per_second, 1),
         device=device,
         precision=precision,
     )
+
+
+def moved(plan: Plan, settings: TrainConfig, *, device: str, precision: str) -> Plan:
+    """The plan of a stopped training for where it goes on, with what may change between."""
+    return replace(
+        plan,
+        device=device,
+        precision=precision,
+        micro_rows=micro_rows_for(settings, batch_rows=plan.batch_rows, device=device),
+        **intervals(settings, steps=plan.max_steps),
+    )
+
+
+def intervals(settings: TrainConfig, *, steps: int) -> dict[str, Any]:
+    """How often to validate, log and save; these may change between a stop and the next start."""
+    return {
+        "validate_steps": _every(settings.validate_steps, steps=steps, parts=_VALIDATIONS),
+        "log_steps": _every(settings.log_steps, steps=steps, parts=200),
+        "checkpoint_steps": (
+            None if settings.checkpoint_steps == "auto" else settings.checkpoint_steps
+        ),
+    }
+
+
+def _tokens_in(
+    seconds: float, tokens_per_second: float, batch_tokens: int, settings: TrainConfig
+) -> float:
+    """Training tokens that fit into a time which validations share."""
+    tokens = seconds * tokens_per_second
+    cost = _VALIDATION_COST * settings.validation_tokens
+    if settings.validate_steps == "auto":
+        left = tokens - _VALIDATIONS * cost
+    else:
+        left = tokens / (1 + cost / (settings.validate_steps * batch_tokens))
+    return max(left, tokens / 2)
 
 
 def describe(plan: Plan) -> str:

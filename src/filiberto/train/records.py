@@ -1,7 +1,7 @@
 """The course of a training on disk: metrics.jsonl, timings.jsonl and TensorBoard.
 
 metrics.jsonl holds what the arithmetic decides, timings.jsonl what the clock says; TensorBoard's
-files are written from both and can be thrown away.
+files are written from both, where it is installed, and can be thrown away.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -51,13 +52,15 @@ class Records:
         """Close the files."""
         self._metrics.close()
         self._timings.close()
-        self._board.close()
+        if self._board is not None:
+            self._board.close()
 
     def _append(self, file: Any, step: int, values: dict[str, float]) -> None:
         file.write(json.dumps({"step": step, **values}).encode() + b"\n")
         file.flush()
-        for name, value in values.items():
-            self._board.add_scalar(name, value, step)
+        if self._board is not None:
+            for name, value in values.items():
+                self._board.add_scalar(name, value, step)
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
@@ -70,7 +73,9 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _board(run: Path) -> Any:
-    """A fresh TensorBoard log, filled with what the two files hold."""
+    """A fresh TensorBoard log, filled with what the two files hold; None without TensorBoard."""
+    if find_spec("tensorboard") is None:
+        return None
     from torch.utils.tensorboard import SummaryWriter
 
     shutil.rmtree(run / _TENSORBOARD, ignore_errors=True)

@@ -47,15 +47,24 @@ class Sampler:
         row_length: tokens in a row.
         bos_id: the id that begins every document.
         seed: of the order and the masks.
+        name: what to call the stream in an error.
 
     Raises:
         BadDataError: the stream is shorter than one row.
     """
 
-    def __init__(self, stream: TokenStream, *, row_length: int, bos_id: int, seed: int) -> None:
+    def __init__(
+        self,
+        stream: TokenStream,
+        *,
+        row_length: int,
+        bos_id: int,
+        seed: int,
+        name: str = "the text",
+    ) -> None:
         if len(stream) < row_length:
             raise BadDataError(
-                f"the text has {len(stream)} tokens, one row has {row_length}",
+                f"{name} has {len(stream)} tokens, one row has {row_length}",
                 hint="give more text, or a smaller --train.row-length",
             )
         self._stream, self._length, self._bos, self._seed = stream, row_length, bos_id, seed
