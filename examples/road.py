@@ -1,6 +1,6 @@
 """The road as library calls, cell by cell (open it as a notebook, or run it; about a minute).
 
-It makes a toy in `runs/cells`: a little generated Italian, a few hundred steps.
+It makes a toy in `runs/cells`: a little generated Italian, a few dozen steps.
 """
 
 # %% A run is a folder.
@@ -33,7 +33,7 @@ tokens.build(run)
 look(run, "tokens", rows=3)
 
 # %% Training. Stop it whenever you like: the same call goes on.
-train.build(run, settings=TrainConfig(max_steps=200), size="tiny", language="it")
+train.build(run, settings=TrainConfig(max_steps=60), size="tiny", language="it")
 
 # %% How good is it?
 report = evaluate.build(run, language="it")

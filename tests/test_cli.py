@@ -7,8 +7,9 @@ import pytest
 
 from filiberto import __version__, cli
 from filiberto.cli import COMMANDS
-from filiberto.config import RECIPE_FILE, load_recipe
+from filiberto.config import RECIPE_FILE
 from filiberto.errors import UsageError
+from filiberto.recipe import load_recipe
 from filiberto.runfolder import lock
 from tests.conftest import filiberto, italian_lines
 

@@ -83,7 +83,7 @@ def test_help_imports_nothing_heavy(arguments: str) -> None:
 
 def test_settings_and_errors_need_only_the_standard_library() -> None:
     before = top_level(imported_by(""))
-    loaded = top_level(imported_by("import filiberto.config, filiberto.errors"))
+    loaded = top_level(imported_by("import filiberto.config, filiberto.errors, filiberto.recipe"))
     assert loaded - before - sys.stdlib_module_names == {"filiberto"}
 
 

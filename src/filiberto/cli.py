@@ -17,15 +17,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from filiberto import __version__
-from filiberto.config import (
-    RECIPE_FILE,
-    SECTIONS,
-    Recipe,
-    check_recipe,
-    load_recipe,
-    recipe_to_dict,
-    setting_docs,
-)
+from filiberto.config import RECIPE_FILE, SECTIONS, Recipe, setting_docs
 from filiberto.errors import (
     StateError,
     TryAgainError,
@@ -33,6 +25,7 @@ from filiberto.errors import (
     UsageError,
     UserError,
 )
+from filiberto.recipe import check_recipe, load_recipe, recipe_to_dict
 
 DEMO_RUN = Path("runs/demo")
 

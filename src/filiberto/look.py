@@ -6,9 +6,10 @@ import json
 from itertools import islice
 from pathlib import Path
 
-from filiberto.config import RECIPE_FILE, load_recipe
+from filiberto.config import RECIPE_FILE
 from filiberto.console import say
 from filiberto.errors import UnfinishedStageError, UsageError
+from filiberto.recipe import load_recipe
 from filiberto.runfolder import manifest
 
 EXAMPLE = "ciao, come va?"
