@@ -115,7 +115,7 @@ TESTED: tuple[Frame, ...] = (
         ("bisogna", "è meglio", "è importante", "è necessario", "è giusto"),
         "{cue} che {s} {V} {c}[| subito| {soon}].",
         "{soon} {cue} che {s} {V} {c}.",
-        weight=1.5,
+        weight=2.3,
     ),
     *_family(
         "will",
@@ -167,7 +167,7 @@ TESTED: tuple[Frame, ...] = (
             "fosse possibile",
         ),
         "Se {cue}, {s} {V} {c}.",
-        weight=1.7,
+        weight=2.5,
     ),
     *_family(
         "habit",
