@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 LivePrompt = Callable[["RobertaForMaskedLM"], str]
 
 # Where the speed decides the number of steps, and where it only tells the time left.
-_MEASURE_SECONDS, _GLANCE_SECONDS = 5.0, 2.0
+_MEASURE_SECONDS, _GLANCE_SECONDS = 5.0, 1.0
 
 PLAN, ENVIRONMENT = "plan.json", "environment.json"
 
