@@ -10,6 +10,7 @@ malformed record never costs its neighbours, and sound text costs next to nothin
 # pyright: reportAttributeAccessIssue=false
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 from collections.abc import Callable, Iterator
@@ -118,10 +119,8 @@ def _decode(
         too_long: True where a record is beyond the limit.
     """
     if not raw.null_count and (too_long is None or not too_long.any()):
-        try:
+        with contextlib.suppress(pa.ArrowInvalid):  # one is not UTF-8: found below
             return Decoded(raw.cast(pa.large_string()), {}, starts)
-        except pa.ArrowInvalid:
-            pass  # one of them is not UTF-8: which, is found below
     texts, bad = [], {}
     for i, value in enumerate(raw.to_pylist()):
         start = None if starts is None else int(starts[i])

@@ -45,12 +45,8 @@ def build(
         UnfinishedStageError: there is no finished model.
         UsageError: the prompts cannot be read.
     """
-    import torch
-
-    from filiberto.evaluate.model import load_reader
     from filiberto.evaluate.prompts import answer_prompts, load_prompts
     from filiberto.evaluate.report import summary_text
-    from filiberto.train.hardware import find_hardware, keep_freed_memory
 
     settings = settings or EvaluateConfig()
     prompts = load_prompts(settings.prompts, language=language)
@@ -68,10 +64,7 @@ def build(
     if there is not None and there.fingerprint == key and not force:
         return there
     start = time.perf_counter()
-    reader = load_reader(run)
-    keep_freed_memory()
-    machine = find_hardware(device="auto", precision="fp32")
-    torch.nn.Module.to(reader.model, machine.device)
+    reader = _open(run)
     metrics = {**_trained(run), **_measure(reader, run, settings)}
     metrics["prompts"] = answer_prompts(reader, prompts)
     if choices:
@@ -103,6 +96,20 @@ def run(recipe: Recipe, run: Path, *, force: bool = False) -> Manifest:
     )
     say(summary_text(done.facts))
     return done
+
+
+def _open(run: Path) -> Reader:
+    """The model of a run, on the GPU if there is one."""
+    import torch
+
+    from filiberto.evaluate.model import load_reader
+    from filiberto.train import hardware
+
+    hardware.keep_freed_memory()
+    reader = load_reader(run)
+    machine = hardware.find_hardware(device="auto", precision="fp32")
+    torch.nn.Module.to(reader.model, machine.device)
+    return reader
 
 
 def _trained(run: Path) -> dict[str, Any]:

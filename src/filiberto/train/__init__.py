@@ -87,10 +87,7 @@ def build(
         "tokens": manifest.require(run, "tokens").content,
         "tokenizer": manifest.require(run, "tokenizer").files["tokenizer.json"],
     }
-    asked: dict[str, Any] = {**asdict(settings), "size": size, "seed": seed}
-    asked = {key: value for key, value in asked.items() if key not in _OF_NO_CONSEQUENCE}
-    if settings.max_steps is None and settings.epochs is None:
-        asked["time"] = time
+    asked = _of_consequence(settings, size=size, seed=seed, time=time)
     if done := manifest.finished_as_asked(run, "model", settings=asked, inputs=inputs, force=force):
         return done
     from filiberto.train.plan import training_seconds
@@ -142,6 +139,16 @@ def summary(done: Manifest) -> str:
     )
 
 
+def _of_consequence(
+    settings: TrainConfig, *, size: Size | Auto, seed: int, time: str
+) -> dict[str, Any]:
+    """What decides the weights, and so which training this is."""
+    asked: dict[str, Any] = {**asdict(settings), "size": size, "seed": seed}
+    if settings.max_steps is None and settings.epochs is None:
+        asked["time"] = time
+    return {key: value for key, value in asked.items() if key not in _OF_NO_CONSEQUENCE}
+
+
 def _check_way(run: Path, *, fingerprint: str, force: bool) -> None:
     """Keep this training's checkpoints, refuse another's."""
     from filiberto.train import checkpoint
@@ -186,6 +193,7 @@ def _prepare(
     from filiberto.train import hardware, plan
 
     machine = hardware.find_hardware(device=settings.device, precision=settings.precision)
+    environment = hardware.environment(machine)
     hardware.keep_freed_memory()
     kept = None if force else _read_plan(run / PLAN, key=key)
     chosen = kept.size if kept else plan.choose_size(size, seconds=seconds, device=machine.device)
@@ -198,8 +206,8 @@ def _prepare(
         job = _new_job(run, settings=settings, size=chosen, machine=machine, seed=seed)
     else:
         fixed = plan.moved(kept, settings, device=machine.device, precision=machine.precision)
-        _tell_of_another_machine(run, hardware.environment(machine))
-    safeio.write_json(run / ENVIRONMENT, hardware.environment(machine))
+        _tell_of_another_machine(run, environment)
+    safeio.write_json(run / ENVIRONMENT, environment)
     say(plan.describe(fixed))
     return dataclasses.replace(job, plan=fixed)
 

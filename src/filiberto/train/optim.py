@@ -12,8 +12,9 @@ from filiberto.train.muon import Muon
 if TYPE_CHECKING:
     from transformers import RobertaForMaskedLM
 
-# Peak rates for AdamW, and how many times that beside Muon. Measured beside Muon for tiny and mini
-# (docs/log.md); base and large: Liu et al. 2019, arXiv:1907.11692, table 9; the others are guesses.
+# Peak rates for AdamW, and how many times that beside Muon. Those of tiny and mini were used beside
+# Muon (docs/log.md), not compared with others on real text; base and large: Liu et al. 2019,
+# arXiv:1907.11692, table 9; the rest are guesses.
 _BESIDE_MUON = 2
 PEAK_LR: dict[Size, float] = {
     "tiny": 1.5e-3,
