@@ -19,6 +19,20 @@ Size = Literal["tiny", "mini", "small", "medium", "base", "large"]
 
 Auto = Literal["auto"]
 
+Rule = Literal[
+    "too_short",
+    "damaged",
+    "symbols",
+    "digits",
+    "boilerplate",
+    "repeated_lines",
+    "repeated_words",
+    "wrong_language",
+    "duplicate",
+    "near_duplicate",
+    "leak",
+]
+
 RECIPE_FILE = "recipe.toml"
 """The merged recipe in a run folder."""
 
@@ -47,8 +61,17 @@ class CorpusConfig:
     """Least validation text, in bytes (never more than a tenth of all)."""
     validation_max_bytes: int = 4_000_000
     """Most validation text, in bytes."""
+    skip_rules: tuple[Rule, ...] = ()
+    """Rules that drop no document: too_short, damaged (wrongly decoded), symbols, digits,
+    boilerplate, repeated_lines, repeated_words, wrong_language, duplicate, near_duplicate, and
+    leak (validation text that training nearly holds)."""
+    mask_personal: bool = False
+    """Put [email], [phone] or [card] in the place of personal data, which is always counted."""
     max_bad_share: float = 0.01
     """Stop if more than this share of the records is malformed (0 to 1): not UTF-8, not JSON."""
+    engine: Literal["native", "ray"] = "native"
+    """What runs the reading: Daft on this machine, or on the Ray cluster of RAY_ADDRESS (a local
+    one without it; extra filiberto[ray]). Same documents either way."""
     phrasebook_bytes: int = 10_000_000
     """Bytes of Italian that `--text builtin:phrasebook`, the demonstration, generates."""
 

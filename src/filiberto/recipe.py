@@ -203,8 +203,10 @@ def _convert(value: Any, hint: Any) -> Any:
     if origin is Literal:
         return value if value in typing.get_args(hint) else _WRONG
     if origin is tuple:
-        strings = isinstance(value, (list, tuple)) and all(isinstance(v, str) for v in value)
-        return tuple(value) if strings else _WRONG
+        if not isinstance(value, (list, tuple)):
+            return _WRONG
+        values = [_convert(entry, typing.get_args(hint)[0]) for entry in value]
+        return _WRONG if _WRONG in values else tuple(values)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     fits = isinstance(hint, type) and isinstance(value, hint)
@@ -217,5 +219,8 @@ def _words(hint: Any) -> str:
         return " or ".join(_words(h) for h in typing.get_args(hint) if h is not type(None))
     if origin is Literal:
         return ", ".join(repr(v) for v in typing.get_args(hint))
+    if origin is tuple:
+        entry = typing.get_args(hint)[0]
+        return "a list of texts" if entry is str else f"a list of {_words(entry)}"
     names = {int: "a whole number", float: "a number", str: "text in quotes"}
-    return names.get(hint, "a list of texts" if origin is tuple else "a section")
+    return names.get(hint, "a section")

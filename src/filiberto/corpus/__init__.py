@@ -1,12 +1,15 @@
 """Stage 1, corpus: your text -> clean documents without duplicates, some kept for validation.
 
-    files, folders, globs  ->  corpus/train-*.parquet, validation-*.parquet, quarantine.jsonl
+    files, folders, globs  ->  corpus/train-*.parquet, validation-*.parquet, quarantine.jsonl,
+                               report.json, report.html
 
-    sources  find the files             engine   the streaming plan, in Daft
-    blocks   bytes to whole records     ledger   what stays in memory of each record
-    records  records to Arrow batches   store    spool and output files
-    cleaning dedup split                funnel   the account of every record
-    reading  the finished corpus as a stream
+    sources     find the files               processing  what is done to a batch, in parallel
+    blocks      bytes to whole records         cleaning filters repetition identify personal
+    decoding    formats to texts             ledger      what stays in memory of each record
+    records     texts to Arrow batches       decide      what becomes of each document
+    engine      the streaming plan, in Daft    dedup neardup split leaks
+    store       spool, decide, write         funnel report   the account of every record
+    reading     the finished corpus as a stream
 
 A document is a row `id, text, source`; its id is `<source>:<record>`, records counted from 0.
 """
@@ -32,6 +35,7 @@ def build(
     *,
     text: Sequence[str],
     settings: CorpusConfig = _DEFAULTS,
+    language: str = "",
     seed: int = 0,
     force: bool = False,
 ) -> Manifest:
@@ -40,6 +44,7 @@ def build(
     Args:
         run: the run's folder, which exists and is locked by the caller.
         text: files, folders, globs or `builtin:phrasebook`.
+        language: ISO 639 code; text in another language is dropped where it is known to be.
         seed: of the choice of validation text, and of the phrasebook.
         force: build it again whatever is there.
 
@@ -51,16 +56,24 @@ def build(
     from filiberto.corpus import sources
 
     found = sources.find(text, phrasebook_bytes=settings.phrasebook_bytes)
-    asked = {**asdict(settings), "seed": seed}
+    identified = _identified(language, settings)
+    asked = {**asdict(settings), "identified_language": identified, "seed": seed}
+    del asked["engine"]  # it changes no byte
     inputs = sources.hashes(found, seed=seed)
     finished = manifest.finished_as_asked(run, STAGE, settings=asked, inputs=inputs, force=force)
     if finished is not None:
         return finished
     from filiberto.corpus import store
+    from filiberto.corpus.processing import Process
 
+    process = Process(
+        skip_rules=frozenset(settings.skip_rules),
+        language=identified,
+        mask_personal=settings.mask_personal,
+    )
     start = time.monotonic()
     with safeio.new_folder(run / STAGE) as folder:
-        facts = store.write(folder, found, settings=settings, seed=seed)
+        facts = store.write(folder, found, settings=settings, seed=seed, process=process)
         return manifest.finish(
             folder,
             stage=STAGE,
@@ -75,7 +88,26 @@ def run(recipe: Recipe, run: Path, *, force: bool) -> Manifest:
     """Build the corpus as a recipe says, and show what became of the text."""
     from filiberto.corpus import funnel
 
-    made = build(run, text=recipe.text, settings=recipe.corpus, seed=recipe.seed, force=force)
+    made = build(
+        run,
+        text=recipe.text,
+        settings=recipe.corpus,
+        language=recipe.language,
+        seed=recipe.seed,
+        force=force,
+    )
     for line in funnel.render(made.facts):
         console.say(line)
     return made
+
+
+def _identified(language: str, settings: CorpusConfig) -> str:
+    """The language whose foreign texts are dropped, or nothing where that cannot be known."""
+    from filiberto.corpus import identify
+
+    if not language or "wrong_language" in settings.skip_rules:
+        return ""
+    if identify.knows(language):
+        return language
+    console.say(f"corpus: the identifier does not know {language}: wrong_language is not applied")
+    return ""

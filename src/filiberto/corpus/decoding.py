@@ -14,7 +14,6 @@ import contextlib
 import itertools
 import json
 from collections.abc import Callable, Iterator
-from enum import IntEnum
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,28 +24,11 @@ import pyarrow.parquet as pq
 from filiberto.config import CorpusConfig
 from filiberto.corpus import blocks
 from filiberto.corpus.blocks import Block
+from filiberto.corpus.reasons import Reason
 from filiberto.corpus.sources import Source
 from filiberto.errors import UsageError
 
 PREVIEW_CHARACTERS = 80
-
-
-class Reason(IntEnum):
-    """Why a record is not in the corpus; NONE where nothing speaks against it so far."""
-
-    NONE = 0
-    EMPTY = 1
-    UTF8_INVALID = 2
-    TOO_LONG = 3
-    JSON_INVALID = 4
-    MISSING_FIELD = 5
-    FIELD_TYPE = 6
-    LONE_SURROGATE = 7
-
-    @property
-    def label(self) -> str:
-        """Its name in reports."""
-        return self.name.lower()
 
 
 class Bad(NamedTuple):
@@ -127,7 +109,7 @@ def _decode(
         if value is None:
             bad[i] = Bad(Reason.FIELD_TYPE, start, "null")
         elif too_long is not None and too_long[i]:
-            bad[i] = Bad(Reason.TOO_LONG, start, preview(value))
+            bad[i] = Bad(Reason.LINE_TOO_LONG, start, preview(value))
         else:
             try:
                 texts.append(value.decode())

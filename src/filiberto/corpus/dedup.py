@@ -32,16 +32,18 @@ def keys(texts: pa.Array) -> np.ndarray:
 
 
 def survivors(texts_keys: np.ndarray) -> np.ndarray:
-    """Which rows to keep: the first of each key.
+    """For each row the one that stays in its place: the first with its key.
 
     Args:
         texts_keys: shape (rows, 2), in the order of preference.
 
     Returns:
-        True where the row is kept.
+        Row numbers, shape (rows,).
     """
-    kept = np.ones(len(texts_keys), bool)
     order = np.lexsort((texts_keys[:, 1], texts_keys[:, 0]))  # stable: equal keys stay in order
     ordered = texts_keys[order]
-    kept[order[1:]] = (ordered[1:] != ordered[:-1]).any(axis=1)
-    return kept
+    begins = np.ones(len(order), bool)
+    begins[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
+    first = np.empty(len(order), np.int64)
+    first[order] = order[np.flatnonzero(begins)[np.cumsum(begins) - 1]] if len(order) else order
+    return first

@@ -1,127 +1,141 @@
 """Stage 1, corpus: the streaming plan, in Daft. Import it only where text is read.
 
-    sources  ->  records.read, a task for each  ->  clean, hash (in parallel)  ->  batches
+    sources  ->  records.read, a task for each  ->  processing, MinHash (in parallel)  ->  batches
 
 Rows come in any order (Daft promises none); their index says where they belong.
 """
 
-# pyarrow.compute makes its functions when it is imported: pyright cannot see them.
-# pyright: reportAttributeAccessIssue=false
 from __future__ import annotations
 
 import asyncio
 import logging
 import os
 from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 os.environ["DO_NOT_TRACK"] = "1"  # Daft reports home when it is imported
 os.environ["DAFT_PROGRESS_BAR"] = "0"  # we show our own
 os.environ["DAFT_SHOW_QUERY_ID"] = "0"
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 
 import daft
+from daft.functions import minhash
 from daft.io.source import DataSource, DataSourceTask
 from daft.recordbatch import RecordBatch
 
 from filiberto.config import CorpusConfig
-from filiberto.corpus import cleaning, dedup, records
-from filiberto.corpus.decoding import Reason
+from filiberto.corpus import neardup, processing, records
+from filiberto.corpus.processing import Process
 from filiberto.corpus.records import Log
 from filiberto.corpus.sources import Source
-from filiberto.errors import TryAgainError
+from filiberto.errors import UsageError
 
 _TASK_BYTES = 4 << 20  # neighbouring files are read by one task up to this size on disk
-_BATCH_BYTES = 4 << 20
+_BATCH_BYTES = 1 << 20
 # What fails, fails with our own message.
 logging.getLogger("daft_local_execution").setLevel(logging.CRITICAL)
+# Held in order, what later tasks have read would wait in memory for the first to end.
+daft.set_execution_config(maintain_order=False, scantask_max_parallel=os.cpu_count())
 _SCHEMA = daft.Schema.from_pyarrow_schema(records.SCHEMA)
+_PROCESSED = daft.DataType.from_arrow_type(pa.struct(list(processing.SCHEMA)))
 
 
-def clean_batches(
-    sources: Sequence[Source], *, settings: CorpusConfig, seed: int, log: Log
+def processed(
+    sources: Sequence[Source], *, settings: CorpusConfig, seed: int, process: Process, log: Log
 ) -> Iterator[pa.RecordBatch]:
-    """Read and clean all records, in no order.
+    """Read and process all records, in no order.
 
     Args:
+        process: what is done to each batch.
         log: told how far reading is.
 
     Returns:
-        Batches of index, reason, offset, text, num_bytes and the key's halves key0 and key1. A
-        batch holds records of neighbouring sources.
+        Batches of index, offset, the columns of `processing.SCHEMA` but for the shingles, and
+        signature: NUM_HASHES numbers each. A batch holds records of neighbouring sources.
 
     Raises:
         UserError: a source is damaged or unusable.
-        TryAgainError: the engine was stopped before all was read.
+        UsageError: the engine is Ray, which is not installed.
     """
-    rows = _RecordSource(sources, settings=settings, seed=seed, log=log).read()
-    cleaned = rows.select(
-        rows["index"], rows["offset"], _clean_and_hash(rows["text"], rows["reason"])
+
+    @daft.func.batch(return_dtype=_PROCESSED, unnest=True)
+    def run(texts: daft.Series, reasons: daft.Series) -> daft.Series:
+        return daft.Series.from_arrow(process(texts.to_arrow(), reasons.to_arrow()))
+
+    reading = _Reading(sources=tuple(sources), settings=settings, seed=seed, log=log)
+    if settings.engine == "ray":
+        _use_ray()
+    rows = _RecordSource(reading).read()
+    rows = rows.select(rows["index"], rows["offset"], run(rows["text"], rows["reason"]))
+    signature = minhash(
+        rows["shingles"],
+        num_hashes=neardup.NUM_HASHES,
+        ngram_size=neardup.NGRAM_UNITS,
+        seed=neardup.SEED,
+        hash_function="xxhash3_64",
     )
+    rows = rows.with_column("signature", signature).exclude("shingles")
     # One result waits at most: batches are large.
-    batches = cleaned.to_arrow_iter(results_buffer_size=1)
+    batches = rows.to_arrow_iter(results_buffer_size=1)
     try:
         # Not `yield from`: when nobody wants more, the readers must hear of it before Daft does.
         while (batch := next(batches, None)) is not None:
+            log.arrived(batch["index"].to_numpy())
             yield batch
     except Exception:
         if log.failure is None:
             raise
     finally:
         log.stopped = True
-    # Daft 0.7.26 wraps a task's error in its own, or ends as if nothing had been; it also ends so
-    # at SIGINT, whoever else handles that.
+    # Daft 0.7.26 wraps a task's error in its own, or ends as if nothing had been.
     if log.failure is not None:
         raise log.failure from None
-    if len(log.records) < len(sources):
-        raise TryAgainError(
-            f"reading was stopped after {len(log.records)} of {len(sources)} sources",
-            hint="run the same command again",
-        )
 
 
-@daft.func.batch(
-    return_dtype=daft.DataType.struct(
-        {
-            "text": daft.DataType.string(),
-            "reason": daft.DataType.uint8(),
-            "num_bytes": daft.DataType.int64(),
-            "key0": daft.DataType.uint64(),
-            "key1": daft.DataType.uint64(),
-        }
-    ),
-    unnest=True,
-)
-def _clean_and_hash(texts: daft.Series, reasons: daft.Series) -> daft.Series:
-    return daft.Series.from_arrow(clean_and_hash(texts.to_arrow(), reasons.to_arrow()))
+def _use_ray() -> None:
+    """Let Ray run what follows; a process keeps the runner it has once used.
+
+    Raises:
+        UsageError: Ray is not installed.
+    """
+    try:
+        import ray
+    except ImportError:
+        raise UsageError(
+            "the engine `ray` needs Ray", hint="install it: pip install 'filiberto[ray]'"
+        ) from None
+    if not ray.is_initialized():
+        ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    daft.set_runner_ray(noop_if_initialized=True)
 
 
-def clean_and_hash(texts: pa.Array, reasons: pa.Array) -> pa.StructArray:
-    """Clean texts, mark the empty ones, and give each its length in bytes and its key."""
-    texts = cleaning.clean(texts)
-    lengths = pc.binary_length(texts).to_numpy()
-    marks = np.where(lengths == 0, np.uint8(Reason.EMPTY), np.uint8(0))
-    given = reasons.to_numpy(zero_copy_only=False)
-    keys = dedup.keys(texts)
-    columns = [
-        texts,
-        pa.array(np.where(given == 0, marks, given)),
-        pa.array(lengths),
-        pa.array(keys[:, 0]),
-        pa.array(keys[:, 1]),
-    ]
-    return pa.StructArray.from_arrays(columns, ["text", "reason", "num_bytes", "key0", "key1"])
+@dataclass(frozen=True, kw_only=True)
+class _Reading:
+    """What a task needs to read some sources; it can be sent to another process."""
+
+    sources: Sequence[Source]
+    settings: CorpusConfig
+    seed: int
+    log: Log
+
+    def batches(self, numbers: range) -> Iterator[pa.RecordBatch]:
+        for number in numbers:
+            yield from records.read(
+                self.sources[number],
+                number=number,
+                settings=self.settings,
+                seed=self.seed,
+                log=self.log,
+            )
 
 
 class _RecordSource(DataSource):
     """All sources as one Daft source, so that Daft spreads them over the cores."""
 
-    def __init__(
-        self, sources: Sequence[Source], *, settings: CorpusConfig, seed: int, log: Log
-    ) -> None:
-        self._sources, self._settings, self._seed, self._log = sources, settings, seed, log
+    def __init__(self, reading: _Reading) -> None:
+        self._reading = reading
 
     @property
     def name(self) -> str:
@@ -132,39 +146,35 @@ class _RecordSource(DataSource):
         return _SCHEMA
 
     async def get_tasks(self, pushdowns: object) -> AsyncIterator[DataSourceTask]:
-        for numbers in neighbours(self._sources, min_bytes=_TASK_BYTES):
-            yield _RecordTask(self._records(numbers), self._log)
-
-    def _records(self, numbers: range) -> Iterator[pa.RecordBatch]:
-        for number in numbers:
-            yield from records.read(
-                self._sources[number],
-                number=number,
-                settings=self._settings,
-                seed=self._seed,
-                log=self._log,
-            )
+        for numbers in neighbours(self._reading.sources, min_bytes=_TASK_BYTES):
+            yield _RecordTask(self._reading, numbers)
 
 
 class _RecordTask(DataSourceTask):
-    def __init__(self, batches: Iterator[pa.RecordBatch], log: Log) -> None:
-        self._batches, self._log = records.joined(batches, min_bytes=_BATCH_BYTES), log
+    def __init__(self, reading: _Reading, numbers: range) -> None:
+        self._reading, self._numbers = reading, numbers
 
     @property
     def schema(self) -> daft.Schema:
         return _SCHEMA
 
     async def read(self) -> AsyncIterator[RecordBatch]:
+        batches = self._reading.batches(self._numbers)
+        waiting = records.joined(batches, min_bytes=_BATCH_BYTES)
         # All tasks share Daft's one event loop: what blocks goes to a thread.
         try:
-            while (batch := await asyncio.to_thread(self._next)) is not None:
+            while (batch := await asyncio.to_thread(self._next, waiting)) is not None:
                 yield RecordBatch.from_arrow_record_batches([batch], records.SCHEMA)
         except Exception as error:
-            self._log.fail(error)
+            self._reading.log.fail(error)
             raise
 
-    def _next(self) -> pa.RecordBatch | None:
-        return None if self._log.stopped else next(self._batches, None)
+    def _next(self, batches: Iterator[pa.RecordBatch]) -> pa.RecordBatch | None:
+        log = self._reading.log
+        if log.stopped or (batch := next(batches, None)) is None:
+            return None
+        log.leave(batch["index"][0].as_py(), task=id(self))
+        return batch
 
 
 def neighbours(sources: Sequence[Source], *, min_bytes: int) -> Iterator[range]:

@@ -1,6 +1,6 @@
 """Stage 1, corpus: the account of every record that was read, and what is too bad to go on.
 
-read = kept + dropped (empty, duplicate) + quarantined (by reason)     per source and in total
+read = kept + dropped (by reason) + quarantined (by reason)     per source and in total
 """
 
 from __future__ import annotations
@@ -11,71 +11,90 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from filiberto.corpus.decoding import Reason
-from filiberto.corpus.ledger import Ledger, Sides
-from filiberto.corpus.records import RECORD_BITS, Log
+from filiberto.corpus.decide import Sides
+from filiberto.corpus.ledger import Ledger
+from filiberto.corpus.personal import KINDS
+from filiberto.corpus.reasons import DROPPED, QUARANTINED, Reason
+from filiberto.corpus.records import RECORD_BITS
 from filiberto.corpus.sources import Source
 from filiberto.errors import BadDataError
 
 if TYPE_CHECKING:
-    from filiberto.corpus.store import Spool
+    from filiberto.corpus.spool import Spool
 
 _MAX_SOURCES_SHOWN = 8
 _LARGEST_SHOWN = 5
 _NEIGHBOURS = 1 << 12  # records after a malformed one that are looked at for its encoding
 
 
-def count(
-    book: Ledger, sides: Sides, *, names: Sequence[str], records: dict[int, int]
-) -> dict[str, Any]:
+def count(book: Ledger, sides: Sides, *, names: Sequence[str]) -> dict[str, Any]:
     """Count what became of the records; it adds up, or there is a bug.
 
     Args:
         names: names of the sources, by number.
-        records: records read, by number of the source.
+
+    Returns:
+        Accounts of the `total` and by `sources`: records `read` and `kept`, `dropped` and
+        `quarantined` by reason, bytes, and personal data in what is kept; and the two sides.
     """
-    kept, duplicate = sides.kept, ~sides.kept & ~book.bad
-    bad = {r: book.reason == r for r in Reason if r not in (Reason.NONE, Reason.EMPTY)}
-
-    def per_source(rows: np.ndarray, weights: np.ndarray | None = None) -> list[int]:
-        chosen = None if weights is None else weights[rows]
-        counts = np.bincount(book.source[rows], weights=chosen, minlength=len(names))
-        return [int(n) for n in counts]
-
-    counts: dict[str, list[int]] = {
-        "read": [records[i] for i in range(len(names))],
-        "empty": [book.empty[i] for i in range(len(names))],
-        "duplicate": per_source(duplicate),
-        **{reason.label: per_source(rows) for reason, rows in bad.items() if rows.any()},
-        "kept": per_source(kept),
-        "kept_bytes": per_source(kept, book.num_bytes),
-        "duplicate_bytes": per_source(duplicate, book.num_bytes),
-    }
+    table = np.zeros((2, len(names), len(Reason.__members__)), np.int64)
+    reasons = list(Reason)
+    for column, reason in enumerate(reasons):
+        rows = sides.reason == reason
+        source = book.source[rows]
+        table[0, :, column] = np.bincount(source, minlength=len(names))
+        table[1, :, column] = np.bincount(source, book.num_bytes[rows], minlength=len(names))
+    table[0, :, reasons.index(Reason.EMPTY)] = [book.empty[i] for i in range(len(names))]
+    read = np.array([book.read[i] for i in range(len(names))])
+    personal = np.zeros((len(names), len(KINDS)), np.int64)
+    np.add.at(personal, book.source[sides.kept], book.personal[sides.kept])
     by_source = {
-        name: _account({key: values[i] for key, values in counts.items()})
-        for i, name in enumerate(names)
+        name: _account(int(read[i]), table[:, i], personal[i]) for i, name in enumerate(names)
     }
     return {
-        "total": _account({key: sum(values) for key, values in counts.items()}),
+        "total": _account(int(read.sum()), table.sum(axis=1), personal.sum(axis=0)),
         "train": _side(sides.train, book),
         "validation": _side(sides.validation, book),
         "sources": by_source,
     }
 
 
+def _account(read: int, table: np.ndarray, personal: np.ndarray) -> dict[str, Any]:
+    """The account of some records.
+
+    Args:
+        table: records and bytes by reason, shape (2, reasons).
+        personal: personal data by kind.
+    """
+    records, sizes = (dict(zip(Reason, row.tolist(), strict=True)) for row in table)
+    account = {
+        "read": read,
+        "kept": records[Reason.NONE],
+        "kept_bytes": sizes[Reason.NONE],
+        "dropped": {r.label: records[r] for r in DROPPED if records[r]},
+        "dropped_bytes": {r.label: sizes[r] for r in DROPPED if sizes[r]},
+        "quarantined": {r.label: records[r] for r in QUARANTINED if records[r]},
+        "personal": dict(zip(KINDS, personal.tolist(), strict=True)),
+    }
+    parts = account["kept"] + sum((account["dropped"] | account["quarantined"]).values())
+    assert read == parts, f"records went astray: {account}"
+    return account
+
+
 def require_sound(
-    book: Ledger, spool: Spool, sources: Sequence[Source], log: Log, *, max_bad_share: float
+    book: Ledger, spool: Spool, sources: Sequence[Source], *, max_bad_share: float
 ) -> None:
     """Stop where too many records are malformed, or where no text is left.
 
     Raises:
         BadDataError: with the counts and an example.
     """
-    read, bad = sum(log.records.values()), book.bad
+    read, bad = sum(book.read.values()), book.bad
     if bad.any() and bad.sum() > max_bad_share * read:
         worst = int(np.bincount(book.source[bad]).argmax())
         first = int(book.index[bad & (book.source == worst)][0])
-        rows = [r for r in spool.read(first, first + _NEIGHBOURS).to_pylist() if r["reason"]]
+        near = spool.read(first, first + _NEIGHBOURS).to_pylist()
+        rows = [row for row in near if Reason(row["reason"]).is_malformed]
         record = first & ((1 << RECORD_BITS) - 1)
         place = f"{sources[worst].place}, record {record}"
         if rows[0]["offset"] is not None:
@@ -86,11 +105,15 @@ def require_sound(
             f"the worst source has {place}: {reason.label}: {rows[0]['text']}",
             hint=_advice(reason, [row["text"] for row in rows], sources[worst]),
         )
-    if bad.all():
+    if (book.reason != Reason.NONE).all():
+        dropped = np.unique(book.reason[~bad], return_counts=True)
+        by_rule = [f"{n} {Reason(r).label}" for r, n in zip(*dropped, strict=True)]
         raise BadDataError(
-            f"no text is left: {read} records were read, {book.empty.total()} of them empty, "
-            f"{bad.sum()} malformed",
-            hint="check what --text names: " + ", ".join(s.place for s in sources[:3]),
+            f"no text is left: {read} records were read, "
+            + ", ".join([f"{book.empty.total()} empty", f"{bad.sum()} malformed", *by_rule]),
+            hint=f"switch rules off: --corpus.skip-rules {Reason(dropped[0][0]).label}"
+            if by_rule
+            else "check what --text names: " + ", ".join(s.place for s in sources[:3]),
         )
 
 
@@ -105,8 +128,8 @@ def render(facts: dict[str, Any]) -> list[str]:
         lines.append(f"{_shortened(label):<28}{records:>12,}{size:>10}{share:>8.1f}")
 
     line("read", total["read"])
-    line("- empty", total["dropped"]["empty"])
-    line("- duplicate", total["dropped"]["duplicate"], total["duplicate_bytes"])
+    for reason, records in total["dropped"].items():
+        line(f"- {reason.replace('_', ' ')}", records, total["dropped_bytes"].get(reason))
     for reason, records in total["quarantined"].items():
         line(f"- malformed ({reason})", records)
     line("kept", total["kept"], total["kept_bytes"])
@@ -123,21 +146,6 @@ def render(facts: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _account(counts: dict[str, int]) -> dict[str, Any]:
-    reasons = [r.label for r in Reason if r not in (Reason.NONE, Reason.EMPTY)]
-    account = {
-        "read": counts["read"],
-        "kept": counts["kept"],
-        "kept_bytes": counts["kept_bytes"],
-        "dropped": {"empty": counts["empty"], "duplicate": counts["duplicate"]},
-        "duplicate_bytes": counts["duplicate_bytes"],
-        "quarantined": {label: counts[label] for label in reasons if counts.get(label)},
-    }
-    parts = account["kept"] + sum((account["dropped"] | account["quarantined"]).values())
-    assert account["read"] == parts, f"records went astray: {account}"
-    return account
-
-
 def _side(rows: np.ndarray, book: Ledger) -> dict[str, int]:
     return {"documents": int(rows.sum()), "bytes": int(book.num_bytes[rows].sum())}
 
@@ -149,7 +157,7 @@ def _advice(reason: Reason, previews: list[str], source: Source) -> str:
         if escaped and sum(byte >= "a0" for byte in escaped) >= 0.9 * len(escaped):
             return f"{source.name} looks like latin-1; convert it: iconv -f LATIN1 -t UTF-8"
         return f"check the encoding of {source.name}; text must be UTF-8"
-    if reason is Reason.TOO_LONG:
+    if reason is Reason.LINE_TOO_LONG:
         return "give each document its own line, or --corpus.documents paragraph"
     if source.format == "jsonl" and previews[0].lstrip().startswith("["):
         return f"{source.name} looks like one JSON array; make it lines: jq -c '.[]'"

@@ -1,23 +1,33 @@
 """Stage 1, corpus: what is remembered of each record while the text itself lies on disk.
 
-    batches, in any order  ->  Ledger: index | bytes | reason | key, sorted by index  ->  Sides
+    batches, in any order  ->  Ledger: index | sizes | reason | key | row, sorted by index
 
-33 bytes a record that is not empty: the part of memory that grows with the corpus.
+47 bytes a record that is not empty: the part of memory that grows with the corpus.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
-from filiberto.config import CorpusConfig
-from filiberto.corpus import dedup, split
-from filiberto.corpus.decoding import Reason
-from filiberto.corpus.records import RECORD_BITS
+from filiberto.corpus import personal
+from filiberto.corpus.reasons import MALFORMED, Reason
+from filiberto.corpus.records import END, FAILED, RECORD_BITS, failure
+
+_RECORD = (1 << RECORD_BITS) - 1
+_COLUMNS = {
+    "index": np.int64,
+    "num_bytes": np.uint32,
+    "num_characters": np.uint32,
+    "reason": np.uint8,
+    "key0": np.uint64,
+    "key1": np.uint64,
+    **dict.fromkeys(personal.KINDS, np.uint16),
+}
 
 
 @dataclass(frozen=True)
@@ -27,10 +37,18 @@ class Ledger:
     index: np.ndarray
     num_bytes: np.ndarray
     """Bytes of clean text; of a malformed record: of its preview."""
+    num_characters: np.ndarray
     reason: np.ndarray
     keys: np.ndarray
+    """128 bits of each text, shape (records, 2)."""
+    personal: np.ndarray
+    """Personal data found in each, by `personal.KINDS`, shape (records, kinds)."""
+    row: np.ndarray
+    """Which of the records that came it was: the row of its signature."""
     empty: Counter[int]
     """Empty records, by number of the source: they are counted, not listed."""
+    read: dict[int, int]
+    """Records in each source that was read to its end, by its number."""
 
     @property
     def source(self) -> np.ndarray:
@@ -40,25 +58,12 @@ class Ledger:
     @property
     def record(self) -> np.ndarray:
         """Each record's number in its source."""
-        return self.index & ((1 << RECORD_BITS) - 1)
+        return self.index & _RECORD
 
     @property
     def bad(self) -> np.ndarray:
         """True where a record is malformed."""
-        return self.reason != Reason.NONE
-
-
-@dataclass(frozen=True)
-class Sides:
-    """Where each record of a ledger goes; where neither is True it is a duplicate or malformed."""
-
-    train: np.ndarray
-    validation: np.ndarray
-
-    @property
-    def kept(self) -> np.ndarray:
-        """True where a record is in the corpus."""
-        return self.train | self.validation
+        return self.reason >= MALFORMED
 
 
 class LedgerWriter:
@@ -67,60 +72,50 @@ class LedgerWriter:
     def __init__(self) -> None:
         self._columns: list[tuple[np.ndarray, ...]] = []
         self._empty: Counter[int] = Counter()
+        self._read: dict[int, int] = {}
 
     def add(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Note a batch's records; return it without the empty ones, whose text nobody needs."""
-        empty = batch["reason"].to_numpy() == Reason.EMPTY
-        if empty.any():
-            numbers, counts = np.unique(
-                batch["index"].to_numpy()[empty] >> RECORD_BITS, return_counts=True
-            )
+        """Note a batch's records; return it without the empty ones, whose text nobody needs.
+
+        Raises:
+            UserError: a source could not be read to its end.
+        """
+        index, reason = batch["index"].to_numpy(), batch["reason"].to_numpy()
+        for row in np.flatnonzero(reason == FAILED).tolist():
+            raise failure(batch["text"][row].as_py())
+        for last in index[reason == END].tolist():
+            self._read[last >> RECORD_BITS] = last & _RECORD
+        if (empty := reason == Reason.EMPTY).any():
+            numbers, counts = np.unique(index[empty] >> RECORD_BITS, return_counts=True)
             self._empty.update(dict(zip(numbers.tolist(), counts.tolist(), strict=True)))
-            batch = batch.filter(pa.array(~empty))
-        names = ("index", "num_bytes", "reason", "key0", "key1")
-        self._columns.append(tuple(np.array(batch[name]) for name in names))
+        if (aside := empty | (reason == END)).any():
+            batch = batch.filter(pa.array(~aside))
+        columns = tuple(np.array(batch[name]).astype(kind) for name, kind in _COLUMNS.items())
+        self._columns.append(columns)
         return batch
 
     def finish(self) -> Ledger:
         """All that was noted, sorted."""
-        if not self._columns:
-            self._columns.append(tuple(np.array([], np.int64) for _ in range(5)))
-        index, num_bytes, reason, key0, key1 = (
-            np.concatenate(column) for column in zip(*self._columns, strict=True)
-        )
+        columns = self._columns or [tuple(np.array([], kind) for kind in _COLUMNS.values())]
+        joined = dict(zip(_COLUMNS, map(np.concatenate, zip(*columns, strict=True)), strict=True))
         self._columns.clear()
-        order = np.argsort(index)
-        keys = np.stack([key0[order], key1[order]], axis=1)
-        return Ledger(index[order], num_bytes[order], reason[order], keys, self._empty)
-
-
-def choose_sides(
-    ledger: Ledger, *, names: Sequence[str], settings: CorpusConfig, seed: int
-) -> Sides:
-    """Drop exact duplicates, and part what is left into training and validation.
-
-    Args:
-        names: names of the sources, by number.
-    """
-    kept = ~ledger.bad
-    kept[kept] = dedup.survivors(ledger.keys[kept])
-    share = split.share_of(
-        int(ledger.num_bytes[kept].sum()),
-        share=settings.validation_share,
-        min_bytes=settings.validation_min_bytes,
-        max_bytes=settings.validation_max_bytes,
-    )
-    validation = np.zeros(len(kept), bool)
-    validation[kept] = split.validation(
-        ledger.source[kept], ledger.record[kept], names=names, share=share, seed=seed
-    )
-    return Sides(train=kept & ~validation, validation=validation)
+        row = np.argsort(joined["index"])
+        sorted_columns = {name: joined.pop(name)[row] for name in _COLUMNS}
+        return Ledger(
+            **{name: sorted_columns.pop(name) for name in ("index", "num_bytes", "num_characters")},
+            reason=sorted_columns.pop("reason"),
+            keys=np.stack([sorted_columns.pop("key0"), sorted_columns.pop("key1")], axis=1),
+            personal=np.stack([sorted_columns.pop(kind) for kind in personal.KINDS], axis=1),
+            row=row,
+            empty=self._empty,
+            read=self._read,
+        )
 
 
 def slices(num_bytes: np.ndarray, *, limit: int) -> Iterable[slice]:
     """Cut a run of records into neighbours of about `limit` bytes, one record at least."""
     # A record costs memory beside its text: count that, so empty-ish lines are bounded too.
-    totals = np.cumsum(num_bytes + 64)
+    totals = np.cumsum(num_bytes.astype(np.int64) + 64)
     start = 0
     while start < len(totals):
         before = totals[start - 1] if start else 0

@@ -1,6 +1,6 @@
 """Stage 1, corpus: a source -> its records, as numbered Arrow batches.
 
-    source  ->  decoding.decoded  ->  batches of SCHEMA
+    source  ->  decoding.decoded  ->  batches of SCHEMA, then a row that says it is all
 
 Daft's own readers give up a whole file for one bad byte and number nothing, so this one stands in
 front of it.
@@ -8,22 +8,32 @@ front of it.
 
 from __future__ import annotations
 
+import json
 import threading
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 
+from filiberto import errors
 from filiberto.config import CorpusConfig
 from filiberto.corpus.decoding import Decoded, decoded
+from filiberto.corpus.reasons import Reason
 from filiberto.corpus.sources import Source
 from filiberto.errors import BadDataError, UserError
 
 RECORD_BITS = 40
 """A record's index is its source's number << RECORD_BITS | its number in the source."""
+FAILED = 254
+"""The reason of a row that says why a source cannot be read on, for an engine that wraps errors in
+its own or leaves them in another process."""
+_MAX_ON_THE_WAY = 4  # batches of a task; Daft holds back one or two
+_MAX_WAIT_SECONDS = 30
+END = 255
+"""The reason of the row after a source's last record, whose number is that of its records: an
+engine that loses rows, or ends early without a word, is found out."""
 
 SCHEMA = pa.schema(
     [
@@ -35,52 +45,108 @@ SCHEMA = pa.schema(
 )
 
 
-@dataclass
 class Log:
-    """What the readers, which run in several threads, report besides records."""
+    """What the readers, which run in several threads, report besides records.
 
-    records: dict[int, int] = field(default_factory=dict)
-    """Records in each source that was read to its end, by its number."""
-    num_bytes: int = 0
-    """Bytes read from disk."""
-    failure: BaseException | None = None
-    """The first error; the engine hands it on wrapped in one of its own."""
-    stopped: bool = False
-    """Nobody wants more records: Daft would wait for the readers to come to their end."""
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    It holds them back while too much of what they read is on its way: Daft 0.7.26 would take in a
+    whole corpus.
+    """
+
+    def __init__(self, holds_back: bool = True) -> None:
+        self._holds_back = holds_back
+        self.num_bytes = 0
+        """Bytes read from disk."""
+        self.failure: BaseException | None = None
+        """The first error; the engine hands it on wrapped in one of its own."""
+        self.stopped = False
+        """Nobody wants more records: Daft would wait for the readers to come to their end."""
+        self._on_the_way: dict[int, int] = {}
+        self._changed = threading.Condition()
+
+    def __reduce__(self) -> tuple[type[Log], tuple[bool]]:
+        """In another process nobody tells it what has arrived, so it holds nobody back."""
+        return Log, (False,)
 
     def advance(self, num_bytes: int) -> None:
         """Count bytes read from disk."""
-        with self._lock:
+        with self._changed:
             self.num_bytes += num_bytes
 
     def fail(self, error: BaseException) -> None:
         """Keep an error if it is the first."""
-        with self._lock:
+        with self._changed:
             self.failure = self.failure or error
+
+    def leave(self, index: int, task: int) -> None:
+        """Wait until a task has few batches on their way, then note one more.
+
+        Args:
+            index: of the batch's first record.
+            task: any number that tells the tasks apart.
+        """
+
+        def has_room() -> bool:
+            return self.stopped or list(self._on_the_way.values()).count(task) < _MAX_ON_THE_WAY
+
+        if not self._holds_back:
+            return
+        with self._changed:
+            # Whatever the engine waits for, it is not kept from it for ever.
+            self._changed.wait_for(has_room, timeout=_MAX_WAIT_SECONDS)
+            self._on_the_way[index] = task
+
+    def arrived(self, index: np.ndarray) -> None:
+        """Note that records have come out.
+
+        Args:
+            index: of each; those that begin no batch do not matter.
+        """
+        with self._changed:
+            for first in self._on_the_way.keys() & set(index.tolist()):
+                del self._on_the_way[first]
+            self._changed.notify_all()
 
 
 def read(
     source: Source, *, number: int, settings: CorpusConfig, seed: int, log: Log
 ) -> Iterator[pa.RecordBatch]:
-    """Read a source record by record.
+    """Read a source record by record, until its end or what the user must mend.
 
     Args:
         number: the source's number, for the index.
         seed: of the phrasebook.
         log: told how far reading is.
+    """
+    try:
+        yield from _read(source, number=number, settings=settings, seed=seed, log=log)
+    except UserError as error:
+        said = json.dumps([type(error).__name__, error.message, error.hint])
+        texts = pa.array([said], pa.large_string())
+        yield _batch(Decoded(texts, {}), first=number << RECORD_BITS, reason=FAILED)
+
+
+def failure(text: str) -> UserError:
+    """The error that a row of FAILED stands for."""
+    name, message, hint = json.loads(text)
+    return getattr(errors, name)(message, hint=hint)
+
+
+def _read(
+    source: Source, *, number: int, settings: CorpusConfig, seed: int, log: Log
+) -> Iterator[pa.RecordBatch]:
+    """Read a source record by record.
 
     Raises:
         BadDataError: the file is damaged, or is no UTF-8 text at all.
         UsageError: it has no field or column of the name in the settings.
     """
-    count = 0
+    first, count = number << RECORD_BITS, 0
     with _named(source):
         for part in decoded(source, settings=settings, seed=seed, advance=log.advance):
-            yield _batch(part, first=(number << RECORD_BITS) + count)
+            yield _batch(part, first=first + count)
             count += len(part.texts)
         source.require_unchanged()
-    log.records[number] = count
+    yield _batch(Decoded(pa.array([""], pa.large_string()), {}), first=first + count, reason=END)
 
 
 def joined(batches: Iterator[pa.RecordBatch], *, min_bytes: int) -> Iterator[pa.RecordBatch]:
@@ -110,9 +176,9 @@ def _named(source: Source) -> Iterator[None]:
         ) from None
 
 
-def _batch(part: Decoded, *, first: int) -> pa.RecordBatch:
+def _batch(part: Decoded, *, first: int, reason: int = Reason.NONE) -> pa.RecordBatch:
     texts, bad, _ = part
-    reasons = np.zeros(len(texts), np.uint8)
+    reasons = np.full(len(texts), reason, np.uint8)
     offsets = pa.nulls(len(texts), pa.int64())
     if bad:
         reasons[list(bad)] = [b.reason for b in bad.values()]
