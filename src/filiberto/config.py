@@ -9,7 +9,9 @@ import ast
 import dataclasses
 import inspect
 import itertools
+import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -77,6 +79,9 @@ class TokensConfig:
 
     shard_tokens: int = 33_554_432
     """Tokens in one shard file (2 or 4 bytes each)."""
+    weights: tuple[str, ...] = ()
+    """How often the training documents of a source are written, as NAME=WEIGHT, such as
+    europarl=0.5 dialogue=4; a source that is not named weighs 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,3 +214,45 @@ def parse_seconds(text: str) -> float:
     if seconds <= 0:
         raise UsageError(f"{text!r} is no time at all", hint="write 90s, 10m, 2h or 1h30m")
     return seconds
+
+
+_MAX_WEIGHT = 100
+
+
+def parse_weights(entries: Iterable[str]) -> dict[str, float]:
+    """Weights by name, from entries such as `europarl=0.5`.
+
+    Raises:
+        UsageError: an entry is no NAME=WEIGHT, its weight is out of range, or a name comes twice.
+    """
+    weights: dict[str, float] = {}
+    for entry in entries:
+        name, _, number = entry.rpartition("=")
+        try:
+            weight = float(number)
+        except ValueError:
+            weight = math.nan
+        if not name or not 0 <= weight <= _MAX_WEIGHT:
+            raise UsageError(
+                f"{entry!r} is no weight", hint=f"write NAME=WEIGHT, from 0 to {_MAX_WEIGHT}"
+            )
+        if name in weights:
+            raise UsageError(f"{name!r} has two weights", hint="name each source once")
+        weights[name] = weight
+    return weights
+
+
+def parse_bytes(text: str) -> int:
+    """Bytes in a size such as `500MB` or `2GB` (powers of 1000).
+
+    Raises:
+        UsageError: the text is no size, or is zero.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kKMGT]?)B?", text.strip())
+    size = 0 if match is None else round(float(match[1]) * _UNITS[match[2].upper()])
+    if size <= 0:
+        raise UsageError(f"{text!r} is no size of text", hint="write 500MB or 2GB")
+    return size
+
+
+_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}

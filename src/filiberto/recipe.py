@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
-from filiberto.config import DEFAULT_TIME, SECTIONS, Recipe, parse_seconds
+from filiberto.config import DEFAULT_TIME, SECTIONS, Recipe, parse_seconds, parse_weights
 from filiberto.errors import UsageError
 
 
@@ -107,6 +107,10 @@ def check_recipe(recipe: Recipe) -> list[str]:
             parse_seconds(getattr(recipe, key) or DEFAULT_TIME)
         except UsageError as error:
             problems.append(f": `{key}`: {error}")
+    try:
+        parse_weights(recipe.tokens.weights)
+    except UsageError as error:
+        problems.append(f" [tokens]: `weights`: {error}")
     return problems
 
 
