@@ -38,11 +38,11 @@ PHRASEBOOK = "builtin:phrasebook"
 class CorpusConfig:
     """Settings of the stage `corpus`."""
 
-    documents: Literal["line", "paragraph", "file"] = "line"
+    documents: Literal["auto", "line", "paragraph", "file"] = "auto"
     """What one document is in a plain text file: a line, a paragraph (blank lines between) or
-    the whole file."""
+    the whole file; 'auto' looks at the beginning of each and shows what it found."""
     text_field: str = "text"
-    """Name of the field or column that holds the text in .jsonl and .parquet files."""
+    """Name of the field or column that holds the text in .jsonl, .csv, .tsv and .parquet files."""
     validation_share: float = 0.01
     """Share of the text's bytes kept apart for validation (0 to 0.5), before the two bounds."""
     validation_min_bytes: int = 500_000

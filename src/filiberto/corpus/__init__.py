@@ -3,6 +3,7 @@
     files, folders, globs  ->  corpus/train-*.parquet, validation-*.parquet, quarantine.jsonl
 
     sources  find the files             engine   the streaming plan, in Daft
+    documents  what one is in plain text
     blocks   bytes to whole records     ledger   what stays in memory of each record
     records  records to Arrow batches   store    spool and output files
     cleaning dedup split                funnel   the account of every record
@@ -48,9 +49,10 @@ def build(
         BadDataError: a file is damaged, too much is malformed, or no text is left.
         OtherRunError: the stage is finished with other text or settings.
     """
-    from filiberto.corpus import sources
+    from filiberto.corpus import documents, sources
 
     found = sources.find(text, phrasebook_bytes=settings.phrasebook_bytes)
+    found = documents.resolve(found, settings.documents)
     asked = {**asdict(settings), "seed": seed}
     inputs = sources.hashes(found, seed=seed)
     finished = manifest.finished_as_asked(run, STAGE, settings=asked, inputs=inputs, force=force)
@@ -58,6 +60,9 @@ def build(
         return finished
     from filiberto.corpus import store
 
+    if settings.documents == "auto":
+        for line in documents.shown(found):
+            console.say(line)
     start = time.monotonic()
     with safeio.new_folder(run / STAGE) as folder:
         facts = store.write(folder, found, settings=settings, seed=seed)

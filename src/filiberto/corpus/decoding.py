@@ -1,6 +1,6 @@
 """Stage 1, corpus: each format -> texts of records, the malformed ones marked.
 
-    .txt blocks | .jsonl lines | .parquet batches | phrasebook  ->  Decoded
+    .txt blocks | .jsonl lines | .csv rows | .parquet batches | phrasebook  ->  Decoded
 
 A block is decoded in bulk; only where that fails is it looked at record by record, so one
 malformed record never costs its neighbours, and sound text costs next to nothing.
@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from filiberto.config import CorpusConfig
-from filiberto.corpus import blocks
+from filiberto.corpus import blocks, separated
 from filiberto.corpus.blocks import Block
 from filiberto.corpus.sources import Source
 from filiberto.errors import UsageError
@@ -42,6 +42,7 @@ class Reason(IntEnum):
     MISSING_FIELD = 5
     FIELD_TYPE = 6
     LONE_SURROGATE = 7
+    CSV_INVALID = 8
 
     @property
     def label(self) -> str:
@@ -83,10 +84,13 @@ def decoded(
         return _phrasebook(source, seed, advance)
     if source.format == "parquet":
         return _parquet(source, settings.text_field, advance)
+    if source.format == "text":
+        unit = source.documents or "line"
+        return map(_decode_block, blocks.read_blocks(source, unit, advance))
+    lines = map(_decode_block, blocks.read_blocks(source, "line", advance))
     if source.format == "jsonl":
-        lines = map(_decode_block, blocks.read_blocks(source, "line", advance))
         return _json(lines, source, settings.text_field)
-    return map(_decode_block, blocks.read_blocks(source, settings.documents, advance))
+    return _separated(lines, source, settings.text_field)
 
 
 def preview(text: str | bytes) -> str:
@@ -185,6 +189,41 @@ def _json_text(line: str, name: str, keys_seen: set[str]) -> str | Reason:
     except UnicodeEncodeError:
         return Reason.LONE_SURROGATE
     return text
+
+
+def _separated(parts: Iterator[Decoded], source: Source, name: str) -> Iterator[Decoded]:
+    """Take a column's text out of lines of separated values.
+
+    Raises:
+        UsageError: the file has no such column.
+    """
+    lines = _lines(parts)
+    first = next((line for line in lines if line.text.strip()), None)
+    if first is None:
+        return
+    tabs = source.format == "tsv"
+    header = separated.read_header(first.text, name, tabs=tabs)
+    if not isinstance(header, separated.Header):
+        raise _no_such_field(source, "column", name, header)
+    rows = separated.cells(lines, header, literal=tabs)
+    while batch := list(itertools.islice(rows, _ROWS)):
+        texts, bad = [], {}
+        for i, (line, cell) in enumerate(batch):
+            if cell is None:
+                start, before = line.mark
+                bad[i] = before or Bad(Reason.CSV_INVALID, start, preview(line.text))
+            texts.append(bad[i].preview if i in bad else cell)
+        yield Decoded(pa.array(texts, pa.large_string()), bad)
+
+
+_ROWS = 4096  # of separated values in a batch
+
+
+def _lines(parts: Iterator[Decoded]) -> Iterator[separated.Line[tuple[int | None, Bad | None]]]:
+    for texts, bad, starts in parts:
+        for i, text in enumerate(texts.to_pylist()):
+            start = None if starts is None else int(starts[i])
+            yield separated.Line(text, (start, bad.get(i)), i not in bad)
 
 
 def _parquet(source: Source, name: str, advance: Callable[[int], None]) -> Iterator[Decoded]:
