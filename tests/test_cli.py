@@ -13,7 +13,7 @@ from filiberto.recipe import load_recipe
 from filiberto.runfolder import lock
 from tests.conftest import filiberto, italian_lines
 
-ALL_COMMANDS = [*COMMANDS, "fill", "look", "recipes"]
+ALL_COMMANDS = [*COMMANDS, "fill", "look", "languages", "recipes"]
 
 
 class Outcome(NamedTuple):
@@ -397,7 +397,7 @@ def test_help_fits_a_terminal_of_a_hundred_columns(command: Command) -> None:
     assert max(map(len, command("--help").out.splitlines())) <= 100
 
 
-@pytest.mark.parametrize("name", [*COMMANDS, "fill", "look"])
+@pytest.mark.parametrize("name", [*COMMANDS, "fill", "look", "languages"])
 def test_every_command_has_help(command: Command, name: str) -> None:
     outcome = command(name, "--help")
     assert outcome.code == 0

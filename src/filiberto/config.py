@@ -154,10 +154,20 @@ class Recipe:
     """A run: the daily flags, then a section per stage."""
 
     text: tuple[str, ...] = ()
-    """Your text: files, folders or globs (.txt .jsonl .parquet, plain, .gz or .zst), or
-    builtin:phrasebook, the demonstration's generated Italian."""
+    """Your text: files, folders or globs (.txt .jsonl .csv .tsv, plain, .gz or .zst, and .parquet),
+    or builtin:phrasebook, the demonstration's generated Italian."""
+    hub: str | None = None
+    """Text from the Hugging Face Hub: a data set OWNER/NAME, or fineweb or wikipedia, which choose
+    by --language; a --language without any text means fineweb."""
+    hub_config: str | None = None
+    """Config (subset) of the data set on the Hub, such as ita_Latn."""
+    hub_split: str = "train"
+    """Split of the data set on the Hub."""
+    max_text: str = "2GB"
+    """About how much text to take from the Hub, such as 500MB; whole files are fetched for it."""
     language: str = ""
-    """Language of the text as an ISO 639 code, such as it or te; goes into the model card."""
+    """Language of the text, an ISO 639 code or an English name, such as it, tel or Basque; goes
+    into the model card."""
     time: str | None = None
     """Wall-clock time for the whole command, such as 10m, 2h or 1h30m; 1h where neither this nor
     --train.max-steps nor --train.epochs ends the run."""

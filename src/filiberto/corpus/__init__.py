@@ -3,6 +3,7 @@
     files, folders, globs  ->  corpus/train-*.parquet, validation-*.parquet, quarantine.jsonl
 
     sources  find the files             engine   the streaming plan, in Daft
+    hub      fetch files from the Hub
     documents  what one is in plain text
     blocks   bytes to whole records     ledger   what stays in memory of each record
     records  records to Arrow batches   store    spool and output files
@@ -18,11 +19,16 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filiberto import console
 from filiberto.config import CorpusConfig, Recipe
 from filiberto.runfolder import manifest, safeio
 from filiberto.runfolder.manifest import Manifest
+
+if TYPE_CHECKING:
+    from filiberto.corpus.hub import Asked
+    from filiberto.corpus.sources import Source
 
 STAGE = "corpus"
 _DEFAULTS = CorpusConfig()
@@ -32,6 +38,7 @@ def build(
     run: Path,
     *,
     text: Sequence[str],
+    hub: Asked | None = None,
     settings: CorpusConfig = _DEFAULTS,
     seed: int = 0,
     force: bool = False,
@@ -41,6 +48,7 @@ def build(
     Args:
         run: the run's folder, which exists and is locked by the caller.
         text: files, folders, globs or `builtin:phrasebook`.
+        hub: text from the Hub, beside `text` or instead of it.
         seed: of the choice of validation text, and of the phrasebook.
         force: build it again whatever is there.
 
@@ -51,15 +59,26 @@ def build(
     """
     from filiberto.corpus import documents, sources
 
-    found = sources.find(text, phrasebook_bytes=settings.phrasebook_bytes)
+    found: list[Source] = []
+    if text or hub is None:
+        found = sources.find(text, phrasebook_bytes=settings.phrasebook_bytes)
     found = documents.resolve(found, settings.documents)
     asked = {**asdict(settings), "seed": seed}
     inputs = sources.hashes(found, seed=seed)
+    choice = None
+    if hub is not None:
+        from filiberto.corpus.hub import choose
+
+        choice = choose(run, hub, force=force)
+        inputs |= choice.inputs(settings.documents)
     finished = manifest.finished_as_asked(run, STAGE, settings=asked, inputs=inputs, force=force)
     if finished is not None:
         return finished
     from filiberto.corpus import store
 
+    if choice is not None:
+        found += choice.sources(settings.documents)
+        found.sort(key=lambda source: source.name)
     if settings.documents == "auto":
         for line in documents.shown(found):
             console.say(line)
@@ -78,9 +97,16 @@ def build(
 
 def run(recipe: Recipe, run: Path, *, force: bool) -> Manifest:
     """Build the corpus as a recipe says, and show what became of the text."""
-    from filiberto.corpus import funnel
+    from filiberto.corpus import funnel, hub
 
-    made = build(run, text=recipe.text, settings=recipe.corpus, seed=recipe.seed, force=force)
+    made = build(
+        run,
+        text=recipe.text,
+        hub=hub.asked_by(recipe),
+        settings=recipe.corpus,
+        seed=recipe.seed,
+        force=force,
+    )
     for line in funnel.render(made.facts):
         console.say(line)
     return made

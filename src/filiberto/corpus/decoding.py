@@ -80,6 +80,13 @@ def decoded(
     Raises:
         UsageError: it has no field or column of the name in the settings.
     """
+    parts = _decoded(source, settings=settings, seed=seed, advance=advance)
+    return parts if source.max_text_bytes is None else _first(parts, source.max_text_bytes)
+
+
+def _decoded(
+    source: Source, *, settings: CorpusConfig, seed: int, advance: Callable[[int], None]
+) -> Iterator[Decoded]:
     if source.format == "phrasebook":
         return _phrasebook(source, seed, advance)
     if source.format == "parquet":
@@ -91,6 +98,20 @@ def decoded(
     if source.format == "jsonl":
         return _json(lines, source, settings.text_field)
     return _separated(lines, source, settings.text_field)
+
+
+def _first(parts: Iterator[Decoded], num_bytes: int) -> Iterator[Decoded]:
+    """Records until they hold so much text: the one that goes beyond is the last."""
+    for texts, bad, starts in parts:
+        ends = np.cumsum(pc.binary_length(texts).to_numpy(zero_copy_only=False))
+        count = int(np.searchsorted(ends, num_bytes)) + 1
+        if count > len(texts):
+            num_bytes -= int(ends[-1]) if len(ends) else 0
+            yield Decoded(texts, bad, starts)
+            continue
+        kept = {i: why for i, why in bad.items() if i < count}
+        yield Decoded(texts.slice(0, count), kept, None if starts is None else starts[:count])
+        return
 
 
 def preview(text: str | bytes) -> str:

@@ -61,6 +61,8 @@ class Source:
     @property
     def place(self) -> str:
         """How messages call it."""
+        if self.sha256 is not None:
+            return self.name  # from the Hub: where its copy lies concerns nobody
         return str(self.path) if self.path is not None else PHRASEBOOK
 
     def require_unchanged(self) -> None:
@@ -70,7 +72,7 @@ class Source:
         now = self.path.stat()
         if (now.st_size, now.st_mtime_ns) != (self.num_bytes, self.mtime_ns):
             raise BadDataError(
-                f"{self.path} changed while it was read: {self.num_bytes} bytes before, "
+                f"{self.place} changed while it was read: {self.num_bytes} bytes before, "
                 f"{now.st_size} now",
                 hint="run the command again when nothing writes to it any more",
             )
@@ -91,7 +93,11 @@ def find(text: Sequence[str], *, phrasebook_bytes: int) -> list[Source]:
         UserError: a file cannot be read, or is a pipe, a socket or a device.
     """
     if not text:
-        raise UsageError("no text was given", hint=f"name it: --text PATH, or --text {PHRASEBOOK}")
+        raise UsageError(
+            "no text was given",
+            hint=f"name it: --text PATH, --text {PHRASEBOOK} or --hub OWNER/NAME; or take the open "
+            "text there is for a language: --language te",
+        )
     files: dict[tuple[int, int], tuple[Path, int, os.stat_result]] = {}
     for entry in text:
         if entry.startswith("builtin:"):
@@ -123,15 +129,22 @@ def hashes(sources: Sequence[Source], *, seed: int) -> dict[str, str]:
         return dict(pool.map(lambda source: (source.name, _hash(source, seed)), sources))
 
 
+def content(
+    sha256: str, *, max_text_bytes: int | None = None, documents: Documents | None = None
+) -> str:
+    """What a stage is made from: what a file holds, how much of it is read, and as what."""
+    parts = [sha256]
+    if max_text_bytes is not None:
+        parts.append(f"first {max_text_bytes} bytes of text")
+    if documents is not None:
+        parts.append(f"document: {documents}")
+    return ", ".join(parts)
+
+
 def _hash(source: Source, seed: int) -> str:
     if source.path is not None:
-        content = source.sha256 or safeio.sha256_of(source.path)
-        most = source.max_text_bytes
-        # What is read of a file, and as what, is part of the input.
-        return " ".join(
-            [content, *([f"first {most} bytes"] if most is not None else [])]
-            + ([f"document: {source.documents}"] if source.documents else [])
-        )
+        sha256 = source.sha256 or safeio.sha256_of(source.path)
+        return content(sha256, max_text_bytes=source.max_text_bytes, documents=source.documents)
     digest = hashlib.sha256(f"{seed} {source.num_bytes}".encode())
     for code in _generator():
         digest.update(code)
