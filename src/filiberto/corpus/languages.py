@@ -107,10 +107,9 @@ def facts(language: Language) -> Facts:
         return tuple(dict.fromkeys(entry for _, row in rows for entry in row[name].split()))
 
     subsets = [
-        (f"{code}_{script}", int(size))
-        for code, row in rows
-        for script, size in (entry.split(":") for entry in row["fineweb2"].split())
-        if language.script in (None, script)
+        (subset, int(size))
+        for subset, size in (entry.split(":") for entry in column("fineweb2"))
+        if language.script in (None, subset.partition("_")[2])
     ]
     return Facts(
         fineweb2=tuple(sorted(subsets, key=lambda subset: -subset[1])),
@@ -259,12 +258,12 @@ def _languages() -> dict[str, Language]:
 def _codes() -> dict[str, str]:
     from iso639 import ALL_LANGUAGES
 
-    codes: dict[str, str] = {}
+    # Of a code that is in use no more, the one that took its place.
+    codes = {e.part3: e.retire_change_to for e in ALL_LANGUAGES if e.retire_change_to}
     for entry in ALL_LANGUAGES:
         if entry.status == "A":
-            for code in (entry.part3, entry.part1, entry.part2b, entry.part2t):
-                if code:
-                    codes[code] = entry.part3
+            named = (entry.part3, entry.part1, entry.part2b, entry.part2t)
+            codes |= {code: entry.part3 for code in named if code}
     return codes
 
 
