@@ -157,8 +157,8 @@ class Recipe:
     """Your text: files, folders or globs (.txt .jsonl .csv .tsv, plain, .gz or .zst, and .parquet),
     or builtin:phrasebook, the demonstration's generated Italian."""
     hub: str | None = None
-    """Text from the Hugging Face Hub: a data set OWNER/NAME, or fineweb or wikipedia, which choose
-    by --language; a --language without any text means fineweb."""
+    """Text from the Hugging Face Hub: a data set OWNER/NAME, or fineweb or wikipedia, which go by
+    --language; a --language without any text means fineweb."""
     hub_config: str | None = None
     """Config (subset) of the data set on the Hub, such as ita_Latn."""
     hub_split: str = "train"

@@ -4,6 +4,7 @@ import io
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,9 @@ import pytest
 
 from filiberto import corpus
 from filiberto.config import CorpusConfig, Recipe
+from filiberto.corpus import decoding, hub_fetch, reading, sources
 from filiberto.corpus import hub as source
-from filiberto.corpus import hub_fetch, reading
-from filiberto.corpus.hub import HUB_FILE, Asked
+from filiberto.corpus.hub_choice import HUB_FILE, Asked
 from filiberto.errors import (
     BadDataError,
     OtherRunError,
@@ -359,6 +360,19 @@ def test_what_names_no_set_is_refused(recipe: Recipe, message: str):
         source.asked_by(recipe)
 
 
+@pytest.mark.parametrize(
+    ("num_bytes", "count"), [(1, 1), (3, 1), (4, 2), (6, 2), (7, 4), (11, 4), (12, 5), (99, 5)]
+)
+def test_records_are_read_until_they_hold_the_text_asked_for(
+    tmp_path: Path, num_bytes: int, count: int
+):
+    (tmp_path / "a.txt").write_bytes(b"uno\ndue\n\notto\nnove\n")
+    (found,) = sources.find([str(tmp_path)], phrasebook_bytes=1)
+    limited = replace(found, max_text_bytes=num_bytes)
+    read = decoding.decoded(limited, settings=SMALL, seed=0, advance=lambda _: None)
+    assert sum(len(part.texts) for part in read) == count
+
+
 def environment(hub: Hub, home: Path, **more: str) -> dict[str, str]:
     """For the real command, which reads it before anything is imported."""
     return {"HF_ENDPOINT": hub.url, "HF_HOME": str(home), "HF_TOKEN": "", **more}
@@ -371,7 +385,7 @@ def test_the_command_by_any_name_of_the_language(hub: Hub, home: Path, tmp_path:
     assert done.returncode == 0, done.stderr
     first = done.stdout.splitlines()[0]
     assert first == (
-        f"hub: {FINEWEB}, ita_Latn, train, commit c0ffeec: 8 files of "
+        f"hub: {FINEWEB}, ita_Latn, train, commit c0ffeec: files: 8, "
         f"{sum(map(len, PARTS.values())) / 1000:.1f}k bytes; about 60.0k bytes of text are taken "
         "(--max-text)"
     )

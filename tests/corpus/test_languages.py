@@ -110,7 +110,8 @@ def test_a_page_names_text_labels_and_encoders():
         "ISDT",
         "MultiBLiMP (agreement)   ita",
         "dbmdz/bert-base-italian-xxl-cased",
-        "FacebookAI/xlm-roberta-base",
+        "FacebookAI/xlm-roberta-base   (of many languages)",
+        "written in Latn",
         "incomplete",
     ):
         assert part in page

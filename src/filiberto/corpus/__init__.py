@@ -27,7 +27,7 @@ from filiberto.runfolder import manifest, safeio
 from filiberto.runfolder.manifest import Manifest
 
 if TYPE_CHECKING:
-    from filiberto.corpus.hub import Asked
+    from filiberto.corpus.hub_choice import Asked
     from filiberto.corpus.sources import Source
 
 STAGE = "corpus"

@@ -1,26 +1,28 @@
 """Stage 1, corpus: text from the Hugging Face Hub, as files that are then read like local ones.
 
-    asked  ->  commit, config, split  ->  files in an order drawn by the seed  ->  as many as hold
-    the text asked for  ->  hub.json (the choice, for good)  ->  Source of each
+    asked  ->  commit, config, split  ->  files in an order drawn by the seed
+           ->  as many as hold the text asked for  ->  Choice, on record in the run
 
-The choice is made once in a run and recorded in it: the same command again reads the record, not
-the Hub, and other machines fetch the same bytes. Nothing of the Hub is imported before it is asked.
+    hub_files   which files a config and split are     hub_fetch   one file onto this disk
+    hub_choice  the record
+
+Nothing of the Hub's library is imported before the Hub is asked.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import re
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from filiberto.config import Recipe, parse_bytes
 from filiberto.console import readable_number, say
-from filiberto.corpus import hub_files, languages
+from filiberto.corpus import hub_choice, hub_files, languages
 from filiberto.corpus.documents import resolve
-from filiberto.corpus.sources import Documents, Source, content, kind_of
+from filiberto.corpus.hub_choice import Asked, Choice, ChosenFile
+from filiberto.corpus.sources import kind_of
 from filiberto.errors import OtherRunError, StateError, UsageError
 from filiberto.runfolder import safeio
 from filiberto.runfolder.manifest import MANIFEST
@@ -28,98 +30,9 @@ from filiberto.runfolder.manifest import MANIFEST
 if TYPE_CHECKING:
     from filiberto.corpus.hub_fetch import HubFile
 
-HUB_FILE = "hub.json"
 _SHORT = {"fineweb": languages.fineweb, "wikipedia": languages.wikipedia}
 _UNPACKED = 3  # bytes of text in a byte of .gz or .zst, about
 _CARD = "README.md"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-    """What a recipe asks of the Hub."""
-
-    dataset: str
-    """OWNER/NAME, or `fineweb` or `wikipedia`, which choose by the language."""
-    config: str | None = None
-    split: str = "train"
-    max_text_bytes: int = 2_000_000_000
-    text_field: str = "text"
-    language: str = ""
-    seed: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class ChosenFile:
-    """A file of the choice."""
-
-    path: str
-    num_bytes: int
-    git_hash: str
-    sha256: str
-    large: bool
-    """Whether the Hub keeps it outside git, by its sha256."""
-    max_text_bytes: int | None = None
-    """How much of its text is read, where that is not all."""
-    documents: Documents | None = None
-    """What one document seems to be in it, if it is plain text."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Choice:
-    """What was chosen: everything that decides which text is read."""
-
-    dataset: str
-    config: str | None
-    split: str
-    revision: str
-    files: list[ChosenFile] = field(default_factory=list)
-
-    def sources(self, documents: Documents | Literal["auto"] = "auto") -> list[Source]:
-        """The files as sources, fetched where they are not here (any more).
-
-        Args:
-            documents: what one document is in plain text, where that is said.
-        """
-        return [self._source(file, _documents(file, documents)) for file in self.files]
-
-    def inputs(self, documents: Documents | Literal["auto"] = "auto") -> dict[str, str]:
-        """What the stage is made from, known without a file at hand."""
-        return {
-            f"{self.dataset}/{file.path}": content(
-                file.sha256,
-                max_text_bytes=file.max_text_bytes,
-                documents=_documents(file, documents),
-            )
-            for file in self.files
-        }
-
-    def _source(self, file: ChosenFile, documents: Documents | None) -> Source:
-        from filiberto.corpus import hub_fetch
-
-        wanted = hub_fetch.HubFile(
-            path=file.path,
-            num_bytes=file.num_bytes,
-            git_hash=file.git_hash,
-            sha256=file.sha256 if file.large else None,
-        )
-        path = hub_fetch.fetch(self.dataset, self.revision, wanted)
-        kind = kind_of(PurePosixPath(file.path))
-        assert kind is not None, "only files of kinds that we read are chosen"
-        return Source(
-            name=f"{self.dataset}/{file.path}",
-            path=path,
-            format=kind[0],
-            compression=kind[1],
-            num_bytes=file.num_bytes,
-            mtime_ns=path.stat().st_mtime_ns,
-            documents=documents,
-            sha256=file.sha256,
-            max_text_bytes=file.max_text_bytes,
-        )
-
-
-def _documents(file: ChosenFile, setting: Documents | Literal["auto"]) -> Documents | None:
-    return setting if setting != "auto" and file.documents is not None else file.documents
 
 
 def asked_by(recipe: Recipe) -> Asked | None:
@@ -141,13 +54,15 @@ def asked_by(recipe: Recipe) -> Asked | None:
         )
     if dataset in _SHORT and not recipe.language:
         raise UsageError(f"--hub {dataset} needs a language", hint="add --language te")
+    # The language is part of what is asked only where it chooses something.
+    chooses = dataset in _SHORT or recipe.hub_config is None
     return Asked(
         dataset=dataset,
         config=recipe.hub_config,
         split=recipe.hub_split,
         max_text_bytes=parse_bytes(recipe.max_text),
         text_field=recipe.corpus.text_field,
-        language=recipe.language,
+        language=recipe.language if chooses else "",
         seed=recipe.seed,
     )
 
@@ -164,7 +79,7 @@ def choose(run: Path, asked: Asked, *, force: bool = False) -> Choice:
         TryAgainError: the Hub cannot be reached; what was fetched is kept.
         OtherRunError: the corpus is finished with other text.
     """
-    recorded, choice = _read(run)
+    recorded, choice = hub_choice.read(run)
     same = recorded == asdict(asked)
     if same and choice is not None and choice.files:
         return choice
@@ -173,14 +88,14 @@ def choose(run: Path, asked: Asked, *, force: bool = False) -> Choice:
     if not same or choice is None:
         choice = _resolve(asked)
     there = _files(asked, choice)
-    _write(run, asked, choice)  # the commit is pinned before anything large is fetched
+    hub_choice.write(run, asked, choice)  # the commit is pinned before anything large is fetched
     choice = replace(choice, files=_fetch_enough(asked, choice, there))
     guessed = {source.name: source.documents for source in resolve(choice.sources(), "auto")}
     files = [
         replace(file, documents=guessed[f"{choice.dataset}/{file.path}"]) for file in choice.files
     ]
     choice = replace(choice, files=files)
-    _write(run, asked, choice)
+    hub_choice.write(run, asked, choice)
     return choice
 
 
@@ -225,9 +140,10 @@ def _fetch_enough(asked: Asked, choice: Choice, there: list[HubFile]) -> list[Ch
         )
         left -= text
     total = sum(file.num_bytes for file in chosen)
+    part = ", of which the last is read in part" if left < 0 else ""
     say(
-        f"hub: {len(chosen)} of {len(there)} files are here, {readable_number(total)} bytes, "
-        f"holding {readable_number(asked.max_text_bytes - left)} bytes of text"
+        f"hub: {len(chosen)} of {len(there)} files are here, {readable_number(total)} bytes, with "
+        f"{readable_number(asked.max_text_bytes - left)} bytes of text{part}"
     )
     return chosen
 
@@ -331,7 +247,7 @@ def _announce(asked: Asked, choice: Choice, there: list[HubFile]) -> None:
     subset = f" {choice.config}," if choice.config else ""
     say(
         f"hub: {choice.dataset},{subset} {choice.split}, commit {choice.revision[:7]}: "
-        f"{len(there)} files of {readable_number(total)} bytes; about "
+        f"files: {len(there)}, {readable_number(total)} bytes; about "
         f"{readable_number(asked.max_text_bytes)} bytes of text are taken (--max-text)"
     )
 
@@ -349,25 +265,6 @@ def _other_choice(
         )
     return OtherRunError(
         f"{run / 'corpus'} was made from {there}",
-        hint=f"take another folder, or replace this stage: filiberto corpus {run} --force",
+        hint="take another folder, or replace this stage: "
+        f"filiberto corpus {run} --force, with the settings you want",
     )
-
-
-def _read(run: Path) -> tuple[dict[str, Any] | None, Choice | None]:
-    """What was asked when the choice was made, and the choice."""
-    path = run / HUB_FILE
-    if not path.is_file():
-        return None, None
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        choice = data["choice"]
-        files = [ChosenFile(**file) for file in choice.pop("files")]
-        return data["asked"], Choice(**choice, files=files)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise StateError(
-            f"{path} is damaged: {error}", hint="remove it; the choice is then made anew"
-        ) from None
-
-
-def _write(run: Path, asked: Asked, choice: Choice) -> None:
-    safeio.write_json(run / HUB_FILE, {"asked": asdict(asked), "choice": asdict(choice)})

@@ -25,6 +25,7 @@ FINEWEB_CONFIG = "sample-10BT"
 WIKIPEDIA = "wikimedia/wikipedia"
 WIKIPEDIA_DATE = "20231101"
 MMBERT = "jhu-clsp/mmBERT-base"
+_FEW = 4  # languages that an encoder for neighbours may have
 
 # What people call languages that ISO 639 names otherwise.
 _EVERYDAY = {
@@ -166,6 +167,10 @@ def page(text: str) -> Iterator[str]:
     there = facts(language)
     codes = dict.fromkeys(code for code in (language.part1, language.part3) if code)
     yield f"{language.name}: {', '.join(codes)}"
+    if others := [name for name in _other_names(language.part3) if name != language.name]:
+        yield f"also called {', '.join(others[:6])}"
+    if scripts := dict.fromkeys(subset.partition("_")[2] for subset, _ in there.fineweb2):
+        yield f"written in {', '.join(scripts)}, by the text there is"
     yield ""
     yield "open text"
     yield from _text_lines(language, there) or ["  none that we know of"]
@@ -176,8 +181,7 @@ def page(text: str) -> Iterator[str]:
     yield f"  MultiBLiMP (agreement)   {' '.join(there.multiblimp) or '-'}"
     yield ""
     yield "encoders that exist already"
-    shared = [MMBERT] if there.fineweb2 or language.part3 == "eng" else []
-    yield from [f"  {name}" for name in (*there.encoders, *shared)] or ["  none that we know of"]
+    yield from _encoder_lines(language, there) or ["  none that we know of"]
     yield ""
     yield f"Facts of {_date()}, incomplete: what is not named here may exist."
 
@@ -214,6 +218,16 @@ def _text_lines(language: Language, there: Facts) -> list[str]:
         config = f"{WIKIPEDIA_DATE}.{edition}"
         choice = f"{run} --hub wikipedia" if number == 0 else f"... --hub-config {config}"
         lines.append(f"  Wikipedia   {edition:<20}   {choice}")
+    return lines
+
+
+def _encoder_lines(language: Language, there: Facts) -> list[str]:
+    lines = []
+    for name in there.encoders:
+        count = sum(name in row["encoders"].split() for row in _table().values())
+        lines.append(f"  {name}" + ("   (of many languages)" if count > _FEW else ""))
+    if there.fineweb2 or language.part3 == "eng":
+        lines.append(f"  {MMBERT}   (of over 1,800 languages)")
     return lines
 
 
@@ -287,6 +301,13 @@ def _names() -> dict[str, str]:
 
 def _bare(name: str) -> str:
     return re.sub(r"\s*\(.*?\)", "", name).lower()
+
+
+def _other_names(part3: str) -> list[str]:
+    from iso639 import ALL_LANGUAGES
+
+    entry = next(entry for entry in ALL_LANGUAGES if entry.part3 == part3)
+    return [name.print for name in entry.other_names or []]
 
 
 @cache
