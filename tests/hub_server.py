@@ -135,6 +135,13 @@ class _Handler(BaseHTTPRequestHandler):
         if not paths:
             self._send(404, b"{}", {"X-Error-Code": "EntryNotFound"})
             return
+        if query.get("recursive", ["false"])[0].lower() != "true":
+            names = sorted({path.removeprefix(folder).partition("/")[0] for path in paths})
+            here = [folder + name for name in names]
+            files = [self._entry(dataset, path) for path in here if path in paths]
+            folders = [{"type": "directory", "path": p, "oid": "0"} for p in here if p not in paths]
+            self._json([*folders, *files])
+            return
         start = int(query.get("cursor", ["0"])[0])
         headers = {}
         if start + PAGE < len(paths):

@@ -28,7 +28,8 @@ def quiet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     site = tmp_path / "site"
     site.mkdir()
     (site / "sitecustomize.py").write_text(REFUSE)
-    for name in ("DO_NOT_TRACK", "HF_HUB_DISABLE_TELEMETRY", "HF_HUB_OFFLINE"):
+    ours = ("DO_NOT_TRACK", "HF_HUB_DISABLE_TELEMETRY", "HF_HUB_OFFLINE")
+    for name in (*ours, "SCARF_NO_ANALYTICS", "DAFT_ANALYTICS_ENABLED"):
         monkeypatch.delenv(name, raising=False)
     return {"PYTHONPATH": os.pathsep.join([str(site), *sys.path])}
 

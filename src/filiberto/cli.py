@@ -35,7 +35,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "run": (*_SOURCE, "weights", "language", "time", "size", "seed", "checkpoint_every"),
     "corpus": (*_SOURCE, "language", "seed"),
     "tokenizer": ("language", "seed"),
-    "tokens": ("weights", "seed"),
+    "tokens": ("weights",),
     "train": ("time", "size", "language", "seed", "checkpoint_every"),
     "evaluate": ("language",),
 }

@@ -24,7 +24,7 @@ nothing. It is low for a model this small because generated sentences are easy."
 _DEMO_NEXT = """\
 Now with real text, of any language; your own, or open text from the Hub:
   filiberto run runs/te --text FOLDER --language te --time 10m
-  filiberto run runs/te --language te --time 10m --max-text 200MB"""
+  filiberto run runs/te --hub wikipedia --language te --time 10m"""
 
 
 def run(recipe: Recipe, run: Path, *, force: bool = False) -> None:

@@ -258,7 +258,7 @@ def test_unknown_configs_splits_and_columns_are_refused_with_what_there_is(
         ({"config": "ita_Lat"}, "no config 'ita_Lat'; it has ita_Latn"),
         ({"split": "dev"}, "no split 'dev' there; it has train, test"),
         ({"text_field": "corpo"}, r"no column `corpo`; seen: id, text\n.*--text-field NAME"),
-        ({"dataset": "my/plain", "config": "en"}, "my/plain has no folder 'en'"),
+        ({"dataset": "my/plain", "config": "en"}, r"my/plain has no folder 'en', .*: it, te\n"),
     ]:
         with pytest.raises(UsageError, match=message):
             build(run, **asked)
@@ -383,8 +383,9 @@ def test_the_command_by_any_name_of_the_language(hub: Hub, home: Path, tmp_path:
     env = environment(hub, home, HF_TOKEN=hub.token)
     done = filiberto("corpus", "runs/it", *flags, cwd=tmp_path, env=env)
     assert done.returncode == 0, done.stderr
-    first = done.stdout.splitlines()[0]
-    assert first == (
+    asking, found = done.stdout.splitlines()[:2]
+    assert asking == f"hub: asking for {FINEWEB}"
+    assert found == (
         f"hub: {FINEWEB}, ita_Latn, train, commit c0ffeec: files: 8, "
         f"{sum(map(len, PARTS.values())) / 1000:.1f}k bytes; about 60.0k bytes of text are taken "
         "(--max-text)"

@@ -56,6 +56,7 @@ def build(
         UsageError: nothing matches `text`, or a file has no such field or column.
         BadDataError: a file is damaged, too much is malformed, or no text is left.
         OtherRunError: the stage is finished with other text or settings.
+        TryAgainError: the Hub cannot be reached.
     """
     from filiberto.corpus import documents, sources
 

@@ -108,6 +108,7 @@ def _resolve(asked: Asked) -> Choice:
         language = languages.find(asked.language)
         dataset, usual = _SHORT[dataset](language)
         config = config or usual
+    say(f"hub: asking for {dataset}")
     with hub_fetch.told(dataset):
         revision = hub_fetch.api().dataset_info(dataset, timeout=30).sha
     if not revision:
@@ -140,10 +141,10 @@ def _fetch_enough(asked: Asked, choice: Choice, there: list[HubFile]) -> list[Ch
         )
         left -= text
     total = sum(file.num_bytes for file in chosen)
-    part = ", of which the last is read in part" if left < 0 else ""
+    part = "; the last is read as far as is needed" if left < 0 else ""
     say(
-        f"hub: {len(chosen)} of {len(there)} files are here, {readable_number(total)} bytes, with "
-        f"{readable_number(asked.max_text_bytes - left)} bytes of text{part}"
+        f"hub: {len(chosen)} of {len(there)} files are here, {readable_number(total)} bytes "
+        f"holding {readable_number(asked.max_text_bytes - left)} bytes of text{part}"
     )
     return chosen
 
@@ -160,7 +161,7 @@ def _files(asked: Asked, choice: Choice) -> list[HubFile]:
         patterns = hub_files.patterns_of(config, choice.split, dataset=dataset)
         folder = hub_files.fixed_folder(patterns) if patterns else str(config.get("data_dir", ""))
     else:
-        folder = choice.config or ""
+        folder = _folder(choice, choice.config) if choice.config else ""
     there = _listed(choice, folder)
     if patterns is not None:
         paths = hub_files.matching(there, patterns, dataset=dataset)
@@ -186,22 +187,41 @@ def _configs(choice: Choice) -> list[dict[str, Any]]:
     return [config for config in configs if isinstance(config, dict)]
 
 
+def _folder(choice: Choice, config: str) -> str:
+    """The folder that is a config where no card names any."""
+    folders = [
+        entry.path for entry in _tree(choice, "", recursive=False) if not hasattr(entry, "size")
+    ]
+    if config.strip("/").split("/")[0] not in folders:
+        raise UsageError(
+            f"{choice.dataset} has no folder {config!r}, and its card names no configs; "
+            + (f"folders there: {', '.join(folders[:12])}" if folders else "it has no folders"),
+            hint="name one: --hub-config FOLDER, or leave it out for all files",
+        )
+    return config
+
+
 def _listed(choice: Choice, folder: str) -> dict[str, HubFile]:
     """Every file below a folder of the data set, by its path."""
     from filiberto.corpus import hub_fetch
 
-    # Where no card names configs a config is a folder.
+    entries = _tree(choice, folder, recursive=True)
+    return {entry.path: hub_fetch.described(entry) for entry in entries if hasattr(entry, "size")}
+
+
+def _tree(choice: Choice, folder: str, *, recursive: bool) -> list[Any]:
+    from filiberto.corpus import hub_fetch
+
     with hub_fetch.told(choice.dataset, what=f"folder {folder!r}"):
-        entries = list(
+        return list(
             hub_fetch.api().list_repo_tree(
                 choice.dataset,
                 folder.strip("/") or None,
-                recursive=True,
+                recursive=recursive,
                 revision=choice.revision,
                 repo_type="dataset",
             )
         )
-    return {e.path: hub_fetch.described(e) for e in entries if hasattr(e, "size")}
 
 
 def text_bytes(path: Path, name: str, *, column: str) -> int:

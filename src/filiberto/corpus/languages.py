@@ -12,7 +12,7 @@ import csv
 import difflib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 
@@ -92,10 +92,20 @@ def find(text: str) -> Language:
 def canonical(text: str) -> str:
     """The canonical code of a language, or nothing for nothing.
 
+    A script is part of it only where it is not the one that most of the language's text is in.
+
+    Example:
+        `ita_Latn` is `it`, `hin_Deva` is `hi`, `hin_Latn` is `hi-Latn`.
+
     Raises:
         UsageError: there is no such language.
     """
-    return find(text).code if text else ""
+    if not text:
+        return ""
+    language = find(text)
+    whole = replace(language, script=None)
+    usual = [subset.partition("_")[2] for subset, _ in facts(whole).fineweb2[:1]]
+    return whole.code if language.script in usual else language.code
 
 
 def facts(language: Language) -> Facts:
