@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import huggingface_hub
@@ -235,6 +236,18 @@ def test_a_small_file_is_verified_too(hub: Hub, home: Path, run: Path):
     hub.damaged = {"it/a.txt"}
     with pytest.raises(BadDataError, match=r"it/a\.txt came damaged"):
         build(run, dataset="my/plain", config="it")
+
+
+def test_a_hash_that_leads_out_of_our_folder_is_refused():
+    for git_hash, sha256 in (("../../x", None), ("a" * 40, "../x")):
+        entry = SimpleNamespace(
+            path="0.parquet",
+            size=1,
+            blob_id=git_hash,
+            lfs=sha256 and SimpleNamespace(sha256=sha256),
+        )
+        with pytest.raises(BadDataError, match=r"0\.parquet the hash '[./]+x', which is none"):
+            hub_fetch.described(entry)
 
 
 def test_no_connection_at_all_is_told_with_what_to_do(

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,13 +51,19 @@ class HubFile:
 
 
 def described(entry: Any) -> HubFile:
-    """A file as the Hub's listings give it."""
-    return HubFile(
-        path=entry.path,
-        num_bytes=entry.size,
-        git_hash=entry.blob_id,
-        sha256=entry.lfs.sha256 if entry.lfs else None,
-    )
+    """A file as the Hub's listings give it.
+
+    Raises:
+        BadDataError: its hash is none; it names a folder of ours, so it must not lead elsewhere.
+    """
+    sha256 = entry.lfs.sha256 if entry.lfs else None
+    for value, digits in ((entry.blob_id, 40), (sha256 or "0" * 64, 64)):
+        if not re.fullmatch(rf"[0-9a-f]{{{digits}}}", str(value)):
+            raise BadDataError(
+                f"the Hub gives {entry.path} the hash {value!r}, which is none",
+                hint="look at HF_ENDPOINT: is it a Hub?",
+            )
+    return HubFile(path=entry.path, num_bytes=entry.size, git_hash=entry.blob_id, sha256=sha256)
 
 
 def api() -> huggingface_hub.HfApi:

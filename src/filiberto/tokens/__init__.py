@@ -8,11 +8,13 @@ A source's weight (`weights`) repeats its training documents here; an epoch is o
 from __future__ import annotations
 
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+from numpy.typing import NDArray
 
 from filiberto.config import Recipe, TokensConfig
 from filiberto.console import Advance, progress, readable_number, say
@@ -68,7 +70,7 @@ def build(
             documents = _documents(run, split=split, weighed=weighed, seed=seed, advance=advance)
             facts[split] = encode.write_shards(
                 folder,
-                tally.counted(tokenizer, documents),
+                tally.counted(encode.encode_documents(tokenizer, tally.texts(documents))),
                 split=split,
                 shard_tokens=settings.shard_tokens,
                 vocab_size=tokenizer.get_vocab_size(),
@@ -100,24 +102,28 @@ def run(recipe: Recipe, run: Path, *, force: bool = False) -> Manifest:
 
 
 class _Tally:
-    """Counts documents and tokens of each source while they go by."""
+    """Counts documents and tokens of each source while they go by, batches in order."""
 
     def __init__(self) -> None:
         self._documents: dict[str, int] = defaultdict(int)
         self._tokens: dict[str, int] = defaultdict(int)
+        self._on_their_way: deque[list[str]] = deque()
+
+    def texts(self, batches: Iterator[list[tuple[str, str]]]) -> Iterator[list[str]]:
+        """The texts of batches of (source, text), whose sources wait for `counted`."""
+        for batch in batches:
+            self._on_their_way.append([source for source, _ in batch])
+            yield [text for _, text in batch]
 
     def counted(
-        self, tokenizer: Any, batches: Iterator[list[tuple[str, str]]]
-    ) -> Iterator[tuple[Any, list[int]]]:
-        """Encode batches of (source, text)."""
-        from filiberto.tokens import encode
-
-        for batch in batches:
-            for ids, lengths in encode.encode_documents(tokenizer, [[text for _, text in batch]]):
-                for (source, _), length in zip(batch, lengths, strict=True):
-                    self._documents[source] += 1
-                    self._tokens[source] += length
-                yield ids, lengths
+        self, encoded: Iterator[tuple[NDArray[Any], list[int]]]
+    ) -> Iterator[tuple[NDArray[Any], list[int]]]:
+        """The same batches of ids and lengths, counted."""
+        for ids, lengths in encoded:
+            for source, length in zip(self._on_their_way.popleft(), lengths, strict=True):
+                self._documents[source] += 1
+                self._tokens[source] += length
+            yield ids, lengths
 
     def facts(self) -> dict[str, dict[str, int]]:
         """What was counted, by name of the source."""
