@@ -13,7 +13,7 @@ from filiberto.recipe import load_recipe
 from filiberto.runfolder import lock
 from tests.conftest import filiberto, italian_lines
 
-ALL_COMMANDS = [*COMMANDS, "fill", "look", "recipes"]
+ALL_COMMANDS = [*COMMANDS, "fill", "look", "languages", "recipes"]
 
 
 class Outcome(NamedTuple):
@@ -244,7 +244,7 @@ def test_a_mistyped_second_run_changes_nothing(command: Command, text: str) -> N
 
 
 def test_the_same_command_again_changes_nothing_and_is_done(command: Command, text: str) -> None:
-    first = command("corpus", "it", "--text", text)
+    first = command("corpus", "it", "--text", text, "--documents", "line")
     before = everything_in(Path("it"))
     again = command("corpus", "it")
     assert first.code == again.code == 0
@@ -397,7 +397,7 @@ def test_help_fits_a_terminal_of_a_hundred_columns(command: Command) -> None:
     assert max(map(len, command("--help").out.splitlines())) <= 100
 
 
-@pytest.mark.parametrize("name", [*COMMANDS, "fill", "look"])
+@pytest.mark.parametrize("name", [*COMMANDS, "fill", "look", "languages"])
 def test_every_command_has_help(command: Command, name: str) -> None:
     outcome = command(name, "--help")
     assert outcome.code == 0
@@ -444,3 +444,68 @@ def test_a_full_disk_is_no_traceback(command: Command, monkeypatch: pytest.Monke
     outcome = command("corpus", "it", "--text", "frasi.txt")
     assert outcome.code == 74
     assert "No space left on device" in outcome.err
+
+
+def test_a_language_by_any_name_is_one_code_in_the_recipe(command: Command, text: str) -> None:
+    outcome = command("corpus", "it", "--text", text, "--language", "Italian")
+    assert outcome.code == 0, outcome.err
+    assert recipe_in("it")["language"] == "it"
+
+
+def test_a_language_nobody_has_is_refused_with_the_nearest(command: Command, text: str) -> None:
+    outcome = command("corpus", "it", "--text", text, "--language", "Itlian")
+    assert outcome.code == 2
+    assert "there is no language 'Itlian'" in outcome.err
+    assert "Italian (ita)" in outcome.err
+    assert not Path("it").exists()
+
+
+def test_a_language_without_a_folder_asks_for_one(command: Command) -> None:
+    outcome = command("run", "--language", "te")
+    assert outcome.code == 2
+    assert "no run folder is named" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("flags", "section", "value"),
+    [
+        (("--documents", "paragraph"), "corpus", {"documents": "paragraph"}),
+        (("--text-field", "corpo"), "corpus", {"text_field": "corpo"}),
+        (("--corpus.text-field", "corpo"), "corpus", {"text_field": "corpo"}),
+    ],
+)
+def test_a_short_flag_is_the_setting_of_its_section(
+    command: Command, text: str, flags: tuple[str, ...], section: str, value: dict[str, str]
+) -> None:
+    skip = ("--corpus.skip-rules", "repeated_words")  # in one paragraph it says much the same
+    outcome = command("corpus", "it", "--text", text, *flags, *skip)
+    assert outcome.code == 0, outcome.err
+    assert recipe_in("it")[section].items() >= value.items()
+
+
+def test_weights_are_a_daily_flag_and_shown_in_a_table(command: Command, text: str) -> None:
+    assert command("corpus", "it", "--text", text).code == 0
+    assert command("tokenizer", "it", "--tokenizer.vocab-size", "400").code == 0
+    assert "no weight" in command("tokens", "it", "--weights", "frasi").err
+    assert "no source is called 'prosa'" in command("tokens", "it", "--weights", "prosa=2").err
+    outcome = command("tokens", "it", "--weights", "frasi=2")
+    assert outcome.code == 0, outcome.err
+    assert outcome.out.splitlines()[-1].split()[0] == "2"
+    assert outcome.out.splitlines()[-1].endswith("100.0  frasi.txt")
+    assert recipe_in("it")["tokens"]["weights"] == ["frasi=2"]
+
+
+@pytest.mark.parametrize("size", ["much", "0GB", "-1GB"])
+def test_a_size_of_text_that_is_none_is_refused(command: Command, size: str) -> None:
+    outcome = command("corpus", "it", "--hub", "a/b", f"--max-text={size}")
+    assert outcome.code == 2
+    assert f"`max_text`: {size!r} is no size of text" in outcome.err
+
+
+def test_languages_shows_a_page_or_all(command: Command) -> None:
+    assert command("languages", "te").out.startswith("Telugu: te, tel\n")
+    assert command("languages", "Haitian", "Creole").out.startswith("Haitian: ht, hat\n")
+    assert "te  Telugu" in command("languages").out
+    outcome = command("languages", "Telgu")
+    assert outcome.code == 2
+    assert "Telugu (tel)" in outcome.err

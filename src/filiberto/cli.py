@@ -30,20 +30,27 @@ from filiberto.recipe import check_recipe, load_recipe, recipe_to_dict
 DEMO_RUN = Path("runs/demo")
 
 # The flags each command takes, beside those of its own section (`run` takes all sections).
+_SOURCE = ("text", "hub", "hub_config", "hub_split", "max_text", "documents", "text_field", "engine")
 COMMANDS: dict[str, tuple[str, ...]] = {
-    "run": ("text", "language", "time", "size", "seed", "checkpoint_every"),
-    "corpus": ("text", "language", "seed"),
+    "run": (*_SOURCE, "weights", "language", "time", "size", "seed", "checkpoint_every"),
+    "corpus": (*_SOURCE, "language", "seed"),
     "tokenizer": ("language", "seed"),
-    "tokens": (),
+    "tokens": ("weights",),
     "train": ("time", "size", "language", "seed", "checkpoint_every"),
     "evaluate": ("language",),
 }
+
+# Settings of a section that have a short flag too.
+SHORT = {"documents": "corpus", "text_field": "corpus", "engine": "corpus", "weights": "tokens"}
+
+_ALL = (*COMMANDS, "fill", "look", "languages", "recipes")
 
 HELP = f"""\
 filiberto {__version__}: a BERT for your language, from your text, on your hardware
 
   filiberto run                     the demonstration: generated Italian, a few minutes
   filiberto run RUN --text FILES    the whole road, from your text to a model and its report
+  filiberto run RUN --language te   the same with open text for a language, from the Hub
 
 one stage of a run:
   filiberto corpus RUN --text FILES   read and clean text, drop duplicates, set validation apart
@@ -56,6 +63,7 @@ a finished run:
   filiberto fill RUN "ciao <mask> va?"   fill holes: <mask> is one token, ___ one word
   filiberto look RUN [STAGE]             what lies at each stop of the road
 
+  filiberto languages [te]          what there is for a language: open text, labels, encoders
   filiberto recipes                 the shipped recipes
   filiberto COMMAND --help          the settings of a command (run --help-all: of all stages)
 
@@ -124,12 +132,14 @@ def _dispatch(command: str, arguments: list[str]) -> None:
         _fill(arguments)
     elif command == "look":
         _look(arguments)
+    elif command == "languages":
+        _languages(arguments)
     elif command == "recipes":
         _recipes()
     else:
         import difflib
 
-        nearest = difflib.get_close_matches(command, [*COMMANDS, "fill", "look", "recipes"], n=1)
+        nearest = difflib.get_close_matches(command, _ALL, n=1)
         hint = f"did you mean `{nearest[0]}`?" if nearest else "filiberto --help shows them all"
         raise UsageError("there is no such command", hint=hint)
 
@@ -147,9 +157,13 @@ def _run_stage(command: str, arguments: list[str]) -> None:
     parsed = _parse(command, arguments, base=base, sections=sections)
     names = [f.name for f in dataclasses.fields(base) if hasattr(parsed, f.name)]
     recipe = dataclasses.replace(base, **{name: getattr(parsed, name) for name in names})
-    recipe = _with_one_end(recipe, base=base)
+    recipe = _with_one_end(_with_short_flags(recipe, parsed), base=base)
     if problems := check_recipe(recipe):
         raise UsageError("\n".join(problem.lstrip(": ") for problem in problems))
+    if recipe.language:
+        from filiberto.corpus import languages
+
+        recipe = dataclasses.replace(recipe, language=languages.canonical(recipe.language))
     with lock.own(run):
         made_before = _made(run)
         recipe_before = _write_recipe(run, recipe)
@@ -162,6 +176,17 @@ def _run_stage(command: str, arguments: list[str]) -> None:
             if recipe_before is not None and not on_its_way and _made(run) == made_before:
                 (run / RECIPE_FILE).write_bytes(recipe_before)
             raise
+
+
+def _with_short_flags(recipe: Recipe, parsed: Any) -> Recipe:
+    """Let what a short flag says go into its section."""
+    for name, section in SHORT.items():
+        if getattr(parsed, name, None) is not None:
+            settings = dataclasses.replace(
+                getattr(recipe, section), **{name: getattr(parsed, name)}
+            )
+            recipe = dataclasses.replace(recipe, **{section: settings})
+    return recipe
 
 
 def _with_one_end(recipe: Recipe, *, base: Recipe) -> Recipe:
@@ -184,7 +209,7 @@ def _base_recipe(command: str, named: Any) -> tuple[Recipe, Path]:
     or recipe is the demonstration.
     """
     if named.run is None:
-        if command == "run" and named.recipe is None and not named.text:
+        if command == "run" and not (named.recipe or named.text or named.hub or named.language):
             return load_recipe(find_recipe("demo")), DEMO_RUN
         raise UsageError("no run folder is named", hint=f"filiberto {command} runs/it ...")
     own = named.run / RECIPE_FILE
@@ -221,7 +246,11 @@ def _parse(command: str, arguments: list[str], *, base: Recipe, sections: tuple[
         "run": (conf.Positional, conf.arg(metavar="RUN")),
         "force": (conf.FlagCreatePairsOff,),
     }
-    fields = [*_fields(StageArguments, StageArguments()), *_fields(Recipe, base)]
+    fields = [
+        *_fields(StageArguments, StageArguments()),
+        *_fields(Recipe, base),
+        *(_short_field(name, section, base) for name, section in SHORT.items()),
+    ]
     names = ("run", "recipe", "force", *COMMANDS[command], *sections)
     chosen = dataclasses.make_dataclass(
         command,
@@ -255,6 +284,16 @@ def _fields(section: type, values: Any) -> list[tuple[str, Any, str | None, Any]
         )
         for f in dataclasses.fields(section)
     ]
+
+
+def _short_field(name: str, section: str, base: Recipe) -> tuple[str, Any, str | None, Any]:
+    """A setting of a section as a flag of its own, unset where it is not given."""
+    settings = getattr(base, section)
+    hint, doc = next(
+        (hint, doc) for key, hint, doc, _ in _fields(type(settings), settings) if key == name
+    )
+    long = f"--{section}.{name}".replace("_", "-")
+    return name, hint | None, f"{doc} Short for {long}.", dataclasses.field(default=None)
 
 
 def _description(command: str, *, shortened: bool) -> str:
@@ -344,3 +383,13 @@ def _recipes() -> None:
             first = entry.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
             print(f"{entry.name.removesuffix('.toml'):<16}{first}")
     print("\nuse one: filiberto run runs/it --recipe NAME --text FILES")
+
+
+def _languages(arguments: list[str]) -> None:
+    from filiberto.corpus import languages
+
+    if arguments and arguments[0].startswith("-"):
+        print("usage: filiberto languages [CODE|NAME]\n\nWhat there is for a language.")
+        return
+    for line in languages.page(" ".join(arguments)) if arguments else languages.overview():
+        print(line)

@@ -9,7 +9,9 @@ import ast
 import dataclasses
 import inspect
 import itertools
+import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -50,11 +52,11 @@ PHRASEBOOK = "builtin:phrasebook"
 class CorpusConfig:
     """Settings of the stage `corpus`."""
 
-    documents: Literal["line", "paragraph", "file"] = "line"
+    documents: Literal["auto", "line", "paragraph", "file"] = "auto"
     """What one document is in a plain text file: a line, a paragraph (blank lines between) or
-    the whole file."""
+    the whole file; 'auto' looks at the beginning of each and shows what it found."""
     text_field: str = "text"
-    """Name of the field or column that holds the text in .jsonl and .parquet files."""
+    """Name of the field or column that holds the text in .jsonl, .csv, .tsv and .parquet files."""
     validation_share: float = 0.01
     """Share of the text's bytes kept apart for validation (0 to 0.5), before the two bounds."""
     validation_min_bytes: int = 500_000
@@ -100,6 +102,9 @@ class TokensConfig:
 
     shard_tokens: int = 33_554_432
     """Tokens in one shard file (2 or 4 bytes each)."""
+    weights: tuple[str, ...] = ()
+    """How often the training documents of a source are written, as NAME=WEIGHT, such as
+    europarl=0.5 dialogue=4; a source that is not named weighs 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,10 +177,20 @@ class Recipe:
     """A run: the daily flags, then a section per stage."""
 
     text: tuple[str, ...] = ()
-    """Your text: files, folders or globs (.txt .jsonl .parquet, plain, .gz or .zst), or
-    builtin:phrasebook, the demonstration's generated Italian."""
+    """Your text: files, folders or globs (.txt .jsonl .csv .tsv, plain, .gz or .zst, and .parquet),
+    or builtin:phrasebook, the demonstration's generated Italian."""
+    hub: str | None = None
+    """Text from the Hugging Face Hub: a data set OWNER/NAME, or fineweb or wikipedia, which go by
+    --language; a --language without any text means fineweb."""
+    hub_config: str | None = None
+    """Config (subset) of the data set on the Hub, such as ita_Latn."""
+    hub_split: str = "train"
+    """Split of the data set on the Hub."""
+    max_text: str = "2GB"
+    """About how much text to take from the Hub, such as 500MB; whole files are fetched for it."""
     language: str = ""
-    """Language of the text as an ISO 639 code, such as it or te; goes into the model card."""
+    """Language of the text, an ISO 639 code or an English name, such as it, tel or Basque; goes
+    into the model card."""
     time: str | None = None
     """Wall-clock time for the whole command, such as 10m, 2h or 1h30m; 1h where neither this nor
     --train.max-steps nor --train.epochs ends the run."""
@@ -232,3 +247,45 @@ def parse_seconds(text: str) -> float:
     if seconds <= 0:
         raise UsageError(f"{text!r} is no time at all", hint="write 90s, 10m, 2h or 1h30m")
     return seconds
+
+
+_MAX_WEIGHT = 100
+
+
+def parse_weights(entries: Iterable[str]) -> dict[str, float]:
+    """Weights by name, from entries such as `europarl=0.5`.
+
+    Raises:
+        UsageError: an entry is no NAME=WEIGHT, its weight is out of range, or a name comes twice.
+    """
+    weights: dict[str, float] = {}
+    for entry in entries:
+        name, _, number = entry.rpartition("=")
+        try:
+            weight = float(number)
+        except ValueError:
+            weight = math.nan
+        if not name or not 0 <= weight <= _MAX_WEIGHT:
+            raise UsageError(
+                f"{entry!r} is no weight", hint=f"write NAME=WEIGHT, from 0 to {_MAX_WEIGHT}"
+            )
+        if name in weights:
+            raise UsageError(f"{name!r} has two weights", hint="name each source once")
+        weights[name] = weight
+    return weights
+
+
+def parse_bytes(text: str) -> int:
+    """Bytes in a size such as `500MB` or `2GB` (powers of 1000).
+
+    Raises:
+        UsageError: the text is no size, or is zero.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kKMGT]?)B?", text.strip())
+    size = 0 if match is None else round(float(match[1]) * _UNITS[match[2].upper()])
+    if size <= 0:
+        raise UsageError(f"{text!r} is no size of text", hint="write 500MB or 2GB")
+    return size
+
+
+_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}

@@ -17,7 +17,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
-from filiberto.config import DEFAULT_TIME, SECTIONS, Recipe, parse_seconds
+from filiberto.config import (
+    DEFAULT_TIME,
+    SECTIONS,
+    Recipe,
+    parse_bytes,
+    parse_seconds,
+    parse_weights,
+)
 from filiberto.errors import UsageError
 
 
@@ -102,12 +109,33 @@ def check_recipe(recipe: Recipe) -> list[str]:
     given = [f"`{name}`" for name, end in recipe.ends.items() if end is not None]
     if len(given) > 1:
         problems.append(f": {' and '.join(given)} each end the run; keep one")
-    for key in ("time", "checkpoint_every"):
-        try:
-            parse_seconds(getattr(recipe, key) or DEFAULT_TIME)
-        except UsageError as error:
-            problems.append(f": `{key}`: {error}")
+    problems += [problem for check in _CHECKS.items() if (problem := _problem(recipe, *check))]
     return problems
+
+
+def _problem(recipe: Recipe, key: str, check: Callable[[Recipe], object]) -> str | None:
+    try:
+        check(recipe)
+    except UsageError as error:
+        section, _, name = key.rpartition(".")
+        return f" [{section}]: `{name}`: {error}" if section else f": `{name}`: {error}"
+    return None
+
+
+def _known_language(recipe: Recipe) -> str:
+    from filiberto.corpus import languages
+
+    return languages.canonical(recipe.language) if recipe.language else ""
+
+
+# Texts that must mean something; the check raises where they do not.
+_CHECKS: dict[str, Callable[[Recipe], object]] = {
+    "time": lambda recipe: parse_seconds(recipe.time or DEFAULT_TIME),
+    "checkpoint_every": lambda recipe: parse_seconds(recipe.checkpoint_every),
+    "max_text": lambda recipe: parse_bytes(recipe.max_text),
+    "language": _known_language,
+    "tokens.weights": lambda recipe: parse_weights(recipe.tokens.weights),
+}
 
 
 class _Allowed(typing.NamedTuple):

@@ -22,8 +22,9 @@ The loss counts hidden tokens only; the article's 0.358 also averages the visibl
 nothing. It is low for a model this small because generated sentences are easy."""
 
 _DEMO_NEXT = """\
-Now with real text, of any language:
-  filiberto run runs/te --text FOLDER --language te --time 10m"""
+Now with real text, of any language; your own, or open text from the Hub:
+  filiberto run runs/te --text FOLDER --language te --time 10m
+  filiberto run runs/te --hub wikipedia --language te --time 10m"""
 
 
 def run(recipe: Recipe, run: Path, *, force: bool = False) -> None:

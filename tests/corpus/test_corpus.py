@@ -96,7 +96,7 @@ def test_an_unchanged_corpus_is_not_built_again(
 def test_other_settings_or_text_never_replace_a_corpus_unasked(run: Path, tmp_path: Path):
     file = write(tmp_path / "a.txt", LINES)
     build(run, file)
-    with pytest.raises(OtherRunError, match="`documents` 'line' there, 'file' now"):
+    with pytest.raises(OtherRunError, match="`documents` 'auto' there, 'file' now"):
         build(run, file, documents="file")
     with pytest.raises(OtherRunError, match="`seed` 0 there, 1 now"):
         build(run, file, seed=1)
@@ -127,7 +127,7 @@ def test_every_record_is_kept_dropped_or_quarantined(tmp_path: Path, files: list
     files[0].append(b"sempre")
     for i, lines in enumerate(files):
         write(folder / f"in/{i}.txt", b"".join(line + b"\n" for line in lines))
-    facts = build(folder / "run", folder / "in", max_bad_share=1.0).facts
+    facts = build(folder / "run", folder / "in", documents="line", max_bad_share=1.0).facts
     for account, lines in zip(facts["sources"].values(), files, strict=True):
         assert account["read"] == len(lines)
         assert account["dropped"].get("empty", 0) == sum(not line.strip() for line in lines)

@@ -3,14 +3,14 @@ from pathlib import Path
 import pytest
 
 from filiberto import corpus
-from filiberto.config import Recipe
+from filiberto.config import CorpusConfig, Recipe
 from filiberto.corpus import funnel
 from tests.corpus.conftest import LINES, build, write
 
 
 def test_the_funnel_is_shown(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     write(tmp_path / "a.txt", [*LINES, "uno", ""])
-    recipe = Recipe(text=(str(tmp_path / "a.txt"),))
+    recipe = Recipe(text=(str(tmp_path / "a.txt"),), corpus=CorpusConfig(documents="line"))
     corpus.run(recipe, run, force=False)
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert rows == [

@@ -4,11 +4,12 @@
                                report.json, report.html
 
     sources     find the files               processing  what is done to a batch, in parallel
-    blocks      bytes to whole records         cleaning filters repetition identify personal
-    decoding    formats to texts             ledger      what stays in memory of each record
-    records     texts to Arrow batches       decide      what becomes of each document
-    engine      the streaming plan, in Daft    dedup neardup split leaks
-    store       spool, decide, write         funnel report   the account of every record
+    hub         fetch files from the Hub       cleaning filters repetition identify personal
+    documents   what one is in plain text    ledger      what stays in memory of each record
+    blocks      bytes to whole records       decide      what becomes of each document
+    decoding    formats to texts               dedup neardup split leaks
+    records     texts to Arrow batches       store       spool, decide, write
+    engine      the streaming plan, in Daft  funnel report   the account of every record
     reading     the finished corpus as a stream
 
 A document is a row `id, text, source`; its id is `<source>:<record>`, records counted from 0.
@@ -20,11 +21,16 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filiberto import console
 from filiberto.config import CorpusConfig, Recipe
 from filiberto.runfolder import manifest, safeio
 from filiberto.runfolder.manifest import Manifest
+
+if TYPE_CHECKING:
+    from filiberto.corpus.hub_choice import Asked
+    from filiberto.corpus.sources import Source
 
 STAGE = "corpus"
 _DEFAULTS = CorpusConfig()
@@ -34,6 +40,7 @@ def build(
     run: Path,
     *,
     text: Sequence[str],
+    hub: Asked | None = None,
     settings: CorpusConfig = _DEFAULTS,
     language: str = "",
     seed: int = 0,
@@ -44,6 +51,7 @@ def build(
     Args:
         run: the run's folder, which exists and is locked by the caller.
         text: files, folders, globs or `builtin:phrasebook`.
+        hub: text from the Hub, beside `text` or instead of it.
         language: ISO 639 code; text in another language is dropped where it is known to be.
         seed: of the choice of validation text, and of the phrasebook.
         force: build it again whatever is there.
@@ -52,14 +60,24 @@ def build(
         UsageError: nothing matches `text`, or a file has no such field or column.
         BadDataError: a file is damaged, too much is malformed, or no text is left.
         OtherRunError: the stage is finished with other text or settings.
+        TryAgainError: the Hub cannot be reached.
     """
-    from filiberto.corpus import sources
+    from filiberto.corpus import documents, sources
 
-    found = sources.find(text, phrasebook_bytes=settings.phrasebook_bytes)
+    found: list[Source] = []
+    if text or hub is None:
+        found = sources.find(text, phrasebook_bytes=settings.phrasebook_bytes)
+    found = documents.resolve(found, settings.documents)
     identified = _identified(language, settings)
     asked = {**asdict(settings), "identified_language": identified, "seed": seed}
     del asked["engine"]  # it changes no byte
     inputs = sources.hashes(found, seed=seed)
+    choice = None
+    if hub is not None:
+        from filiberto.corpus.hub import choose
+
+        choice = choose(run, hub, force=force)
+        inputs |= choice.inputs(settings.documents)
     finished = manifest.finished_as_asked(run, STAGE, settings=asked, inputs=inputs, force=force)
     if finished is not None:
         return finished
@@ -71,6 +89,12 @@ def build(
         language=identified,
         mask_personal=settings.mask_personal,
     )
+    if choice is not None:
+        found += choice.sources(settings.documents)
+        found.sort(key=lambda source: source.name)
+    if settings.documents == "auto":
+        for line in documents.shown(found):
+            console.say(line)
     start = time.monotonic()
     with safeio.new_folder(run / STAGE) as folder:
         facts = store.write(folder, found, settings=settings, seed=seed, process=process)
@@ -86,11 +110,12 @@ def build(
 
 def run(recipe: Recipe, run: Path, *, force: bool) -> Manifest:
     """Build the corpus as a recipe says, and show what became of the text."""
-    from filiberto.corpus import funnel
+    from filiberto.corpus import funnel, hub
 
     made = build(
         run,
         text=recipe.text,
+        hub=hub.asked_by(recipe),
         settings=recipe.corpus,
         language=recipe.language,
         seed=recipe.seed,

@@ -63,6 +63,23 @@ def read_blocks(
     return cut(chunks, _no_ends)
 
 
+def head(source: Source, num_bytes: int) -> bytes:
+    """The first bytes of a text file, unpacked, without its byte order mark."""
+    chunks = _without_bom(_chunks(source, lambda _: None), source)
+    return next((chunk[:num_bytes] for _, chunk in chunks), b"")
+
+
+def records(data: bytes, unit: Literal["line", "paragraph"]) -> Iterator[bytes]:
+    """The records in some bytes that hold more than white space; the last may be cut."""
+    chunks = iter([(0, data)])
+    ends_of = _line_ends if unit == "line" else _paragraph_ends
+    for block in cut(chunks if unit == "line" else _without_leading_space(chunks), ends_of):
+        starts = [0, *block.ends[:-1]]
+        for start, end in zip(starts, block.ends, strict=True):
+            if block.data[start:end].strip():
+                yield block.data[start:end]
+
+
 def cut(chunks: Iterator[tuple[int, bytes]], ends_of: Ends) -> Iterator[Block]:
     """Cut chunks of a file into blocks of whole records.
 

@@ -1,6 +1,6 @@
 """Stage 1, corpus: each format -> texts of records, the malformed ones marked.
 
-    .txt blocks | .jsonl lines | .parquet batches | phrasebook  ->  Decoded
+    .txt blocks | .jsonl lines | .csv rows | .parquet batches | phrasebook  ->  Decoded
 
 A block is decoded in bulk; only where that fails is it looked at record by record, so one
 malformed record never costs its neighbours, and sound text costs next to nothing.
@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from filiberto.config import CorpusConfig
-from filiberto.corpus import blocks
+from filiberto.corpus import blocks, separated
 from filiberto.corpus.blocks import Block
 from filiberto.corpus.reasons import Reason
 from filiberto.corpus.sources import Source
@@ -61,14 +61,38 @@ def decoded(
     Raises:
         UsageError: it has no field or column of the name in the settings.
     """
+    parts = _decoded(source, settings=settings, seed=seed, advance=advance)
+    return parts if source.max_text_bytes is None else _first(parts, source.max_text_bytes)
+
+
+def _decoded(
+    source: Source, *, settings: CorpusConfig, seed: int, advance: Callable[[int], None]
+) -> Iterator[Decoded]:
     if source.format == "phrasebook":
         return _phrasebook(source, seed, advance)
     if source.format == "parquet":
         return _parquet(source, settings.text_field, advance)
+    if source.format == "text":
+        unit = source.documents or "line"
+        return map(_decode_block, blocks.read_blocks(source, unit, advance))
+    lines = map(_decode_block, blocks.read_blocks(source, "line", advance))
     if source.format == "jsonl":
-        lines = map(_decode_block, blocks.read_blocks(source, "line", advance))
         return _json(lines, source, settings.text_field)
-    return map(_decode_block, blocks.read_blocks(source, settings.documents, advance))
+    return _separated(lines, source, settings.text_field)
+
+
+def _first(parts: Iterator[Decoded], num_bytes: int) -> Iterator[Decoded]:
+    """Records until they hold so much text: the one that goes beyond is the last."""
+    for texts, bad, starts in parts:
+        ends = np.cumsum(pc.binary_length(texts).to_numpy(zero_copy_only=False))
+        count = int(np.searchsorted(ends, num_bytes)) + 1
+        if count > len(texts):
+            num_bytes -= int(ends[-1]) if len(ends) else 0
+            yield Decoded(texts, bad, starts)
+            continue
+        kept = {i: why for i, why in bad.items() if i < count}
+        yield Decoded(texts.slice(0, count), kept, None if starts is None else starts[:count])
+        return
 
 
 def preview(text: str | bytes) -> str:
@@ -167,6 +191,41 @@ def _json_text(line: str, name: str, keys_seen: set[str]) -> str | Reason:
     except UnicodeEncodeError:
         return Reason.LONE_SURROGATE
     return text
+
+
+def _separated(parts: Iterator[Decoded], source: Source, name: str) -> Iterator[Decoded]:
+    """Take a column's text out of lines of separated values.
+
+    Raises:
+        UsageError: the file has no such column.
+    """
+    lines = _lines(parts)
+    first = next((line for line in lines if line.text.strip()), None)
+    if first is None:
+        return
+    tabs = source.format == "tsv"
+    header = separated.read_header(first.text, name, tabs=tabs)
+    if not isinstance(header, separated.Header):
+        raise _no_such_field(source, "column", name, header)
+    rows = separated.cells(lines, header, literal=tabs)
+    while batch := list(itertools.islice(rows, _ROWS)):
+        texts, bad = [], {}
+        for i, (line, cell) in enumerate(batch):
+            if cell is None:
+                start, before = line.mark
+                bad[i] = before or Bad(Reason.CSV_INVALID, start, preview(line.text))
+            texts.append(bad[i].preview if i in bad else cell)
+        yield Decoded(pa.array(texts, pa.large_string()), bad)
+
+
+_ROWS = 4096  # of separated values in a batch
+
+
+def _lines(parts: Iterator[Decoded]) -> Iterator[separated.Line[tuple[int | None, Bad | None]]]:
+    for texts, bad, starts in parts:
+        for i, text in enumerate(texts.to_pylist()):
+            start = None if starts is None else int(starts[i])
+            yield separated.Line(text, (start, bad.get(i)), i not in bad)
 
 
 def _parquet(source: Source, name: str, advance: Callable[[int], None]) -> Iterator[Decoded]:

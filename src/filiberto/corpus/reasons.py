@@ -37,6 +37,7 @@ class Reason(IntEnum):
     JSON_DUPLICATE_KEY = 108
     MISSING_FIELD = 109
     FIELD_TYPE = 110
+    CSV_INVALID = 111
 
     @property
     def label(self) -> str:

@@ -17,20 +17,27 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Literal
 
 from filiberto.config import PHRASEBOOK
 from filiberto.errors import BadDataError, UsageError, UserError
 from filiberto.runfolder import safeio
 
-_FORMATS: dict[str, Literal["text", "jsonl", "parquet"]] = {
+Format = Literal["text", "jsonl", "parquet", "csv", "tsv"]
+
+_FORMATS: dict[str, Format] = {
     ".txt": "text",
     ".jsonl": "jsonl",
     ".parquet": "parquet",
+    ".csv": "csv",
+    ".tsv": "tsv",
 }
 _COMPRESSIONS: dict[str, Literal["gz", "zst"]] = {".gz": "gz", ".zst": "zst"}
-_SUFFIXES = ".txt .jsonl .parquet, and .gz or .zst after the first two"
+_SUFFIXES = ".txt .jsonl .csv .tsv, also with .gz or .zst after them, and .parquet"
+
+
+Documents = Literal["line", "paragraph", "file"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,15 +46,23 @@ class Source:
 
     name: str
     path: Path | None
-    format: Literal["text", "jsonl", "parquet", "phrasebook"]
+    format: Format | Literal["phrasebook"]
     compression: Literal["gz", "zst"] | None = None
     num_bytes: int
     """Bytes on disk (of the phrasebook: bytes to generate)."""
     mtime_ns: int = 0
+    documents: Documents | None = None
+    """What one document is in plain text."""
+    sha256: str | None = None
+    """What it holds, where that is known without reading it (from the Hub)."""
+    max_text_bytes: int | None = None
+    """Records are read until they hold this much text; None reads all."""
 
     @property
     def place(self) -> str:
         """How messages call it."""
+        if self.sha256 is not None:
+            return self.name  # from the Hub: where its copy lies concerns nobody
         return str(self.path) if self.path is not None else PHRASEBOOK
 
     def require_unchanged(self) -> None:
@@ -57,7 +72,7 @@ class Source:
         now = self.path.stat()
         if (now.st_size, now.st_mtime_ns) != (self.num_bytes, self.mtime_ns):
             raise BadDataError(
-                f"{self.path} changed while it was read: {self.num_bytes} bytes before, "
+                f"{self.place} changed while it was read: {self.num_bytes} bytes before, "
                 f"{now.st_size} now",
                 hint="run the command again when nothing writes to it any more",
             )
@@ -78,7 +93,11 @@ def find(text: Sequence[str], *, phrasebook_bytes: int) -> list[Source]:
         UserError: a file cannot be read, or is a pipe, a socket or a device.
     """
     if not text:
-        raise UsageError("no text was given", hint=f"name it: --text PATH, or --text {PHRASEBOOK}")
+        raise UsageError(
+            "no text was given",
+            hint=f"name it: --text PATH, --text {PHRASEBOOK} or --hub OWNER/NAME; or take the open "
+            "text there is for a language: --language te",
+        )
     files: dict[tuple[int, int], tuple[Path, int, os.stat_result]] = {}
     for entry in text:
         if entry.startswith("builtin:"):
@@ -110,9 +129,22 @@ def hashes(sources: Sequence[Source], *, seed: int) -> dict[str, str]:
         return dict(pool.map(lambda source: (source.name, _hash(source, seed)), sources))
 
 
+def content(
+    sha256: str, *, max_text_bytes: int | None = None, documents: Documents | None = None
+) -> str:
+    """What a stage is made from: what a file holds, how much of it is read, and as what."""
+    parts = [sha256]
+    if max_text_bytes is not None:
+        parts.append(f"first {max_text_bytes} bytes of text")
+    if documents is not None:
+        parts.append(f"document: {documents}")
+    return ", ".join(parts)
+
+
 def _hash(source: Source, seed: int) -> str:
     if source.path is not None:
-        return safeio.sha256_of(source.path)
+        sha256 = source.sha256 or safeio.sha256_of(source.path)
+        return content(sha256, max_text_bytes=source.max_text_bytes, documents=source.documents)
     digest = hashlib.sha256(f"{seed} {source.num_bytes}".encode())
     for code in _generator():
         digest.update(code)
@@ -141,12 +173,12 @@ def _matches(entry: str) -> Iterator[tuple[Path, int]]:
         for match in map(Path, glob.glob(entry, recursive=True)):  # noqa: PTH207 (absolute globs)
             inside = _walk(match) if match.is_dir() else [match]
             for file in inside:
-                if _kind(file) is not None:
+                if kind_of(file) is not None:
                     yield file, len(file.parts) - fixed
     elif path.is_dir():
         for file in _walk(path):
             yield file, len(file.relative_to(path).parts)
-    elif _kind(path) is None:
+    elif kind_of(path) is None:
         raise UsageError(f"{entry} is of no kind that we read", hint=f"we read {_SUFFIXES}")
     else:
         yield path, 1
@@ -157,12 +189,11 @@ def _walk(folder: Path) -> Iterator[Path]:
         raise UserError(f"{error.filename} cannot be read: {error.strerror}") from None
 
     for parent, _, names in os.walk(folder, onerror=refuse):
-        yield from (path for name in names if _kind(path := Path(parent, name)) is not None)
+        yield from (path for name in names if kind_of(path := Path(parent, name)) is not None)
 
 
-def _kind(
-    path: Path,
-) -> tuple[Literal["text", "jsonl", "parquet"], Literal["gz", "zst"] | None] | None:
+def kind_of(path: PurePath) -> tuple[Format, Literal["gz", "zst"] | None] | None:
+    """A file's format and compression by its name; None where it is of no kind that we read."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
     compression = _COMPRESSIONS.get(suffixes[-1]) if suffixes else None
     if compression is not None:
@@ -190,7 +221,7 @@ def _readable_file(path: Path) -> os.stat_result:
 
 
 def _source(name: str, path: Path, facts: os.stat_result) -> Source:
-    kind = _kind(path)
+    kind = kind_of(path)
     assert kind is not None
     return Source(
         name=name,

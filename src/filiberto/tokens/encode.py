@@ -15,7 +15,7 @@ from filiberto.tokens.shards import dtype_for, write_shard
 
 def encode_documents(
     tokenizer: Tokenizer, batches: Iterable[list[str]]
-) -> Iterator[tuple[NDArray[Any], int]]:
+) -> Iterator[tuple[NDArray[Any], list[int]]]:
     """Encode batches of documents, each `<s> ... </s>`, nothing cut.
 
     Args:
@@ -23,18 +23,18 @@ def encode_documents(
         batches: lists of texts.
 
     Yields:
-        The ids of a batch in one array, and its number of documents.
+        The ids of a batch in one array, and the number of ids of each document.
     """
     dtype = np.dtype(dtype_for(tokenizer.get_vocab_size()))
     for texts in batches:
         encodings = tokenizer.encode_batch_fast(texts, add_special_tokens=True)
         ids = [np.asarray(encoding.ids, dtype=dtype) for encoding in encodings]
-        yield np.concatenate(ids), len(texts)
+        yield np.concatenate(ids), [len(document) for document in ids]
 
 
 def write_shards(
     folder: Path,
-    batches: Iterable[tuple[NDArray[Any], int]],
+    batches: Iterable[tuple[NDArray[Any], list[int]]],
     *,
     split: str,
     shard_tokens: int,
@@ -57,11 +57,11 @@ def write_shards(
         write_shard(path, ids, vocab_size=vocab_size, facts=facts)
         shards += 1
 
-    for ids, count in batches:
+    for ids, lengths in batches:
         held.append(ids)
         held_tokens += len(ids)
         tokens += len(ids)
-        documents += count
+        documents += len(lengths)
         while held_tokens >= shard_tokens:
             joined = np.concatenate(held)
             write(joined[:shard_tokens])
