@@ -25,6 +25,9 @@ ELIDING = frozenset(
 MAX_CLUSTERS = 16
 """Letters with their marks in a piece of a script without spaces: a few words."""
 
+GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+"""The pattern of the split `gpt2`, as tokenizers has it built in (its ByteLevel)."""
+
 # Blocks of scripts that put no spaces between words; only their letters count.
 UNSPACED = (
     r"\u0e01-\u0eff"  # Thai, Lao
@@ -60,7 +63,8 @@ _APOSTROPHE = r"['\u2018\u2019]"
 _PREPOSED = r"[\u0e40-\u0e44\u0ec0-\u0ec4\uaab5\uaab6\uaab9\uaabb\uaabc]"
 _STACKING = r"[\u1039\u17d2\u1a60\u1b44\ua9c0]"
 _FOLLOWING = (
-    r"[\u0e2f-\u0e33\u0e45\u0e46\u0eb0-\u0eb3\u0ec6\u17d7\u3005\u303b\u309d\u309e\u30fc-\u30fe\uff70]"
+    r"[\u0e2f-\u0e33\u0e45\u0e46\u0eb0-\u0eb3\u0ec6\u17d7"
+    r"\u3005\u303b\u309d\u309e\u30fc-\u30fe\uff70]"
 )
 _UNSPACED_LETTER = rf"(?=[{UNSPACED}])\p{{L}}"
 _CLUSTER = (
@@ -98,6 +102,11 @@ def word_pattern(*, cut_after_apostrophe: bool) -> str:
             rf"{_SPACE}+",
         ]
     )
+
+
+def pattern_of(*, split: Literal["script", "gpt2"], cut_after_apostrophe: bool) -> str:
+    """The pattern whose matches are the pieces of a split."""
+    return GPT2 if split == "gpt2" else word_pattern(cut_after_apostrophe=cut_after_apostrophe)
 
 
 def pre_tokenizer(
