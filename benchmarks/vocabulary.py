@@ -1,10 +1,11 @@
-"""What the size of the vocabulary does: a tiny model on two corpora at four sizes, equal time each.
+"""What the size of the vocabulary does: a tiny model on two corpora, four sizes, equal arithmetic.
 
-    OMP_NUM_THREADS=1 python benchmarks/vocabulary.py CORPORA [SECONDS]
+    OMP_NUM_THREADS=1 python benchmarks/vocabulary.py CORPORA [STEPS]
 
-CORPORA holds folders `te` and `it` of .txt.zst files, a document a line. Each of the eight
-trainings gets SECONDS (default 240) on one thread, so that other work on the machine disturbs
-little. JSON into benchmarks/results/vocabulary.json.
+CORPORA holds folders `te` and `it` of .txt.zst files, a document a line. Each training may spend
+the same number of floating-point operations, those of STEPS (default 250) steps with 8,192
+entries: the larger the vocabulary, the fewer steps. So other work on the machine changes no
+figure but the seconds. JSON into benchmarks/results/vocabulary.json.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ from pathlib import Path
 
 from filiberto import corpus, evaluate, tokenizer, tokens, train
 from filiberto.config import CorpusConfig, EvaluateConfig, TokenizerConfig, TrainConfig
+from filiberto.train.model import SIZES, num_parameters
 
-SIZES = (2_048, 4_096, 8_192, 16_384)
+ENTRIES = (2_048, 4_096, 8_192, 16_384)
 TEXT = {
-    "te": ["te/*.txt.zst"],
+    "te": ["te/*.txt.zst"],  # about 9 MB
     # About 20 MB: talk, dialogue, single sentences, school notes.
     "it": [
         f"it/{name}.txt.zst"
@@ -29,14 +31,23 @@ TEXT = {
 }
 
 
-def measured(base: Path, run: Path, *, language: str, vocab_size: int, seconds: int) -> dict:
+def operations(vocab_size: int, *, mask_rate: float) -> float:
+    """Floating-point operations of a training token over six: weights that it goes through."""
+    shape = SIZES["tiny"]
+    layers, _ = num_parameters(shape, vocab_size=0, row_length=0)
+    head = vocab_size * shape.hidden_size + shape.hidden_size**2
+    return layers + mask_rate * head
+
+
+def measured(base: Path, run: Path, *, language: str, vocab_size: int, steps: int) -> dict:
     shutil.copytree(base / "corpus", run / "corpus")
     made = tokenizer.build(run, settings=TokenizerConfig(vocab_size=vocab_size), language=language)
     tokens.build(run)
-    # 0.92: what `--time` keeps back for the report.
-    budget = f"{round(seconds / 0.92)}s"
-    model = train.build(run, settings=TrainConfig(), size="tiny", time=budget, language=language)
-    report = evaluate.build(run, settings=EvaluateConfig(prompts="auto", max_bytes=200_000))
+    rate = TrainConfig().mask_rate
+    part = operations(8_192, mask_rate=rate) / operations(vocab_size, mask_rate=rate)
+    settings = TrainConfig(max_steps=round(part * steps), batch_tokens=4_096, device="cpu")
+    model = train.build(run, settings=settings, size="tiny", language=language)
+    report = evaluate.build(run, settings=EvaluateConfig(max_bytes=200_000))
     return {
         "corpus": language,
         "corpus_bytes": made_bytes(run),
@@ -45,7 +56,7 @@ def measured(base: Path, run: Path, *, language: str, vocab_size: int, seconds: 
         "bytes_per_token": made.facts["quality"]["bytes_per_token"],
         "train_tokens": model.facts["tokens"],
         "train_seconds": round(model.facts["seconds"], 1),
-        "bits_per_byte": report.facts["bits_per_byte"],
+        "bits_per_byte": round(report.facts["bits_per_byte"], 4),
     }
 
 
@@ -55,7 +66,7 @@ def made_bytes(run: Path) -> int:
 
 
 def main() -> None:
-    corpora, seconds = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 240
+    corpora, steps = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 250
     rows = []
     with tempfile.TemporaryDirectory() as place:
         for language, names in TEXT.items():
@@ -63,9 +74,9 @@ def main() -> None:
             base.mkdir()
             text = [str(corpora / name) for name in names]
             corpus.build(base, text=text, settings=CorpusConfig())
-            for vocab_size in SIZES:
+            for vocab_size in ENTRIES:
                 run = Path(place, f"{language}-{vocab_size}")
-                row = measured(base, run, language=language, vocab_size=vocab_size, seconds=seconds)
+                row = measured(base, run, language=language, vocab_size=vocab_size, steps=steps)
                 rows.append(row)
                 print(json.dumps(row), flush=True)
     path = Path(__file__).parent / "results" / "vocabulary.json"

@@ -37,24 +37,25 @@ class Tally:
     fallback: int = 0
     unknown: int = 0
 
-    def figures(self) -> dict[str, float | int]:
+    def figures(self) -> dict[str, float | int | None]:
         """The counts, and the ratios that need no explanation beyond their names.
 
         `fertility` is tokens a word, words being what white space separates; `byte_fallback` the
         share of tokens that are not whole characters, but bytes of one; `unknown` the share of
-        `<unk>`, which nothing needs as long as all 256 bytes are in the vocabulary.
+        `<unk>`, which nothing needs as long as all 256 bytes are in the vocabulary. A ratio of
+        what is not there is None.
         """
         return {
             "words": self.words,
             "tokens": self.tokens,
             "bytes": self.bytes,
-            "fertility": round(self.tokens / max(1, self.words), 4),
-            "bytes_per_token": round(self.bytes / max(1, self.tokens), 4),
-            "characters_per_word": round(self.characters / max(1, self.words), 4),
-            "characters_per_token": round(self.characters / max(1, self.tokens), 4),
-            "single_token_words": round(self.single / max(1, self.words), 4),
-            "byte_fallback": round(self.fallback / max(1, self.tokens), 4),
-            "unknown": round(self.unknown / max(1, self.tokens), 4),
+            "fertility": _ratio(self.tokens, self.words),
+            "bytes_per_token": _ratio(self.bytes, self.tokens),
+            "characters_per_word": _ratio(self.characters, self.words),
+            "characters_per_token": _ratio(self.characters, self.tokens),
+            "single_token_words": _ratio(self.single, self.words),
+            "byte_fallback": _ratio(self.fallback, self.tokens),
+            "unknown": _ratio(self.unknown, self.tokens),
         }
 
 
@@ -70,7 +71,7 @@ class Quality:
         """All figures, largest sources and scripts first."""
         by_size = {
             name: {
-                key: tally.figures() | {"share": round(tally.bytes / max(1, self.total.bytes), 4)}
+                key: tally.figures() | {"share": _ratio(tally.bytes, self.total.bytes)}
                 for key, tally in sorted(tallies.items(), key=lambda item: -item[1].bytes)
             }
             for name, tallies in (("scripts", self.scripts), ("sources", self.sources))
@@ -107,6 +108,10 @@ def quality(
     _count_pieces(tokenizer, pieces, found)
     _count_words(tokenizer, words, found)
     return found
+
+
+def _ratio(part: int, whole: int) -> float | None:
+    return round(part / whole, 4) if whole else None
 
 
 def _round_trip_failures(tokenizer: Tokenizer, texts: list[str]) -> int:

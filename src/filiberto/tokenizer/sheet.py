@@ -19,8 +19,8 @@ from filiberto.tokenizer.scripts import DIGITS, OTHER, SIGNS, go_together, scrip
 
 SHEET = "sheet.json"
 
-PARTS, SPECIALS = "parts of characters", "special tokens"
-_NO_SCRIPT = {DIGITS, SIGNS, PARTS, SPECIALS, OTHER}
+PARTS, BYTES, SPECIALS = "parts of characters", "single bytes", "special tokens"
+_NO_SCRIPT = {DIGITS, SIGNS, PARTS, BYTES, SPECIALS, OTHER}
 
 # How many of the longest and of the oddest tokens are shown.
 _SHOWN = 20
@@ -33,6 +33,7 @@ _FERTILITY = 3.0
 _SOURCE_FERTILITY = 1.5
 _SOURCE_SHARE = 0.02
 _LONG_CHARACTERS = 32
+_LONGEST_MEAN_WORD = 15
 
 _REPEATED = regex.compile(r"(\S)\1{7,}")
 
@@ -90,36 +91,47 @@ def main_script(scripts: dict[str, dict[str, Any]]) -> str | None:
 
 def warnings(sheet: dict[str, Any]) -> list[str]:
     """What looks wrong, each in a sentence."""
-    vocabulary, text, found = sheet["vocabulary"], sheet["text"], []
+    vocabulary, sample = sheet["vocabulary"], sheet["sample"]
+    found = []
     if vocabulary["entries"] < vocabulary["wanted"]:
         found.append(
             f"the text gave only {vocabulary['entries']:,} of the {vocabulary['wanted']:,} entries "
             "asked for: no more pairs are frequent enough"
         )
-    if sheet["sample"]["cut_by_words"]:
+    if sample["cut_by_words"]:
         found.append(
-            f"the vocabulary is learned from {sheet['sample']['bytes'] / 1e6:,.1f} MB: more would "
-            "hold more different words than tokenizer.max_sample_words allows"
+            f"the vocabulary is learned from {sample['bytes'] / 1e6:,.1f} MB: more would hold more "
+            "different words than tokenizer.max_sample_words allows"
         )
-    found += _foreign(vocabulary["scripts"], sheet["scripts"])
+    long = [t.strip() for t in vocabulary["longest"] if len(t.strip()) > _LONG_CHARACTERS]
+    if long:
+        found.append(
+            f"{len(long)} or more tokens are longer than {_LONG_CHARACTERS} characters, such as "
+            f"{long[0]!r}: text that repeats itself got into the sample"
+        )
+    if sheet["text"]["tokens"]:
+        found += _foreign(vocabulary["scripts"], sheet["scripts"])
+        found += _costly(sheet["text"], sheet["scripts"])
+        found += _poor_sources(sheet["sources"], sheet["text"]["fertility"])
+    return found
+
+
+def _costly(text: dict[str, Any], scripts: dict[str, dict[str, Any]]) -> list[str]:
+    found = []
     if text["round_trip_failures"]:
         found.append(f"{text['round_trip_failures']:,} documents do not come back as they were")
     if text["byte_fallback"] > _FALLBACK_SHARE:
         found.append(
-            f"{_percent(text['byte_fallback'])} of the tokens are bytes and no whole character: the "
-            "vocabulary is small for the characters of the text"
+            f"{_percent(text['byte_fallback'])} of the tokens are bytes and no whole character: "
+            "the vocabulary is small for the characters of the text"
         )
-    if text["fertility"] > _FERTILITY and _has_spaces(sheet["scripts"]):
+    # Between white space stand sentences in a script that has no spaces between words.
+    main = scripts[main_script(scripts) or next(iter(scripts))]
+    spaced = (main["characters_per_word"] or 0) < _LONGEST_MEAN_WORD
+    if spaced and (text["fertility"] or 0) > _FERTILITY:
         found.append(
             f"a word takes {text['fertility']:.1f} tokens: a larger vocabulary or more text "
             "would help"
-        )
-    found += _poor_sources(sheet["sources"], text["fertility"])
-    long = [t for t in vocabulary["longest"] if len(t.strip()) > _LONG_CHARACTERS]
-    if long:
-        found.append(
-            f"{len(long)} or more tokens are longer than {_LONG_CHARACTERS} characters, such as "
-            f"{long[0].strip()!r}: text that repeats itself got into the sample"
         )
     return found
 
@@ -141,14 +153,8 @@ def _poor_sources(sources: dict[str, dict[str, Any]], fertility: float) -> list[
         f"a word of {name} takes {figures['fertility']:.2f} tokens, {fertility:.2f} on the whole"
         for name, figures in sources.items()
         if figures["share"] >= _SOURCE_SHARE
-        and figures["fertility"] > _SOURCE_FERTILITY * fertility
+        and (figures["fertility"] or 0) > _SOURCE_FERTILITY * fertility
     ]
-
-
-def _has_spaces(scripts: dict[str, dict[str, Any]]) -> bool:
-    # Between spaces stand sentences where there are none between words.
-    main = main_script(scripts)
-    return main is not None and scripts[main]["characters_per_word"] < 15
 
 
 def _scripts(texts: dict[str, str | None]) -> dict[str, float]:
@@ -156,6 +162,8 @@ def _scripts(texts: dict[str, str | None]) -> dict[str, float]:
     for token, text in texts.items():
         if token in SPECIAL_TOKENS:
             counts[SPECIALS] += 1
+        elif len(token) == 1:
+            counts[BYTES] += 1
         else:
             counts[PARTS if text is None else script_of(text)] += 1
     total = sum(counts.values())

@@ -85,8 +85,9 @@ def run(recipe: Recipe, run: Path, *, force: bool = False) -> Manifest:
 
 def _texts(run: Path, *, split: Split, advance: Advance) -> Iterator[list[str]]:
     from filiberto.corpus import reading
+    from filiberto.tokens.encode import BATCH_BYTES
 
-    for batch in reading.documents(run / "corpus", split=split):
+    for batch in reading.documents(run / "corpus", split=split, batch_bytes=BATCH_BYTES):
         texts = [text for _, text in batch]
         yield texts
         advance(sum(len(text.encode()) for text in texts))
