@@ -7,7 +7,7 @@ from filiberto.tokenizer import bpe
 from filiberto.tokenizer.pretokenize import pattern_of
 from filiberto.tokenizer.quality import quality
 from filiberto.tokenizer.sample import Sample
-from filiberto.tokenizer.sheet import make_sheet
+from filiberto.tokenizer.sheet import describe, make_sheet
 from tests.conftest import italian_lines
 
 TELUGU = [
@@ -98,3 +98,11 @@ def test_every_loader_is_named_with_its_reason() -> None:
     loaders = sheet(TELUGU)["loaders"]
     assert loaders["transformers.AutoTokenizer"] == "same ids"
     assert "GPT-2's split" in loaders["transformers.RobertaTokenizer"]
+
+
+def test_the_sheet_is_described_by_script_and_source() -> None:
+    lines = describe(sheet([*TELUGU, *italian_lines(30)]))
+    assert [line.split()[0] for line in lines[1:]][:2] == ["all", "Telugu"]
+    assert any(line.startswith("a.txt  ") for line in lines)
+    assert any(line.startswith("entries: ") and "Latin" in line for line in lines)
+    assert lines[-1].startswith("warning: this vocabulary spends ")

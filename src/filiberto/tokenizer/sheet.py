@@ -84,6 +84,26 @@ def loaders(split: str) -> dict[str, str]:
     }
 
 
+def describe(sheet: dict[str, Any]) -> list[str]:
+    """The sheet in lines for a person: figures by script and source, entries, doubts."""
+    heads = f"{'of the text':>12}{'tokens a word':>15}{'bytes a token':>15}{'one token':>11}"
+    lines = [" " * 32 + heads]
+    whole = {"all": {**sheet["text"], "share": 1.0}}
+    for parts in (whole, sheet["scripts"], sheet["sources"]):
+        for name, figures in list(parts.items())[:_SHOWN]:
+            single = figures["single_token_words"]
+            lines.append(
+                f"{_said(name)[:31]:<32}{_percent(figures['share'] or 0):>12}"
+                f"{_figure(figures['fertility'])}{_figure(figures['bytes_per_token'])}"
+                f"{'-' if single is None else _percent(single):>11}"
+            )
+    entries = sheet["vocabulary"]["scripts"].items()
+    lines.append("entries: " + ", ".join(f"{_said(name)} {_percent(n)}" for name, n in entries))
+    shown = {kind: sheet["vocabulary"][kind][:5] for kind in ("longest", "oddest")}
+    lines += [f"{kind}: " + " ".join(map(repr, some)) for kind, some in shown.items() if some]
+    return lines + [f"warning: {warning}" for warning in sheet["warnings"]]
+
+
 def main_script(scripts: dict[str, dict[str, Any]]) -> str | None:
     """The script of most of the text, by bytes; None where there is no letter in it."""
     return next((name for name in scripts if name not in _NO_SCRIPT), None)
@@ -190,6 +210,10 @@ def _oddness(text: str) -> int:
     no_text = len(text) > 1 and any(unicodedata.category(c) in ("Cc", "Cn", "Co") for c in text)
     damaged = "\ufffd" in text
     return 2 * (mixed + no_text + damaged) + bool(_REPEATED.search(text))
+
+
+def _figure(value: float | None) -> str:
+    return f"{'-' if value is None else format(value, '.2f'):>15}"
 
 
 def _said(script: str) -> str:
