@@ -123,6 +123,10 @@ def differing(mine: list, theirs: list) -> int:
     return sum(one != other for one, other in zip(mine, theirs, strict=True))
 
 
+def _first_other(texts: list[str], mine: list, theirs: list) -> str | None:
+    return next((t for t, a, b in zip(texts, mine, theirs, strict=True) if a != b), None)
+
+
 def compare(
     folder: Path, texts: list[str], *, split: str, pythons: dict[str, Path], node: Path
 ) -> list[dict]:
@@ -142,6 +146,7 @@ def compare(
                     "loader": f"transformers {release} {loader}",
                     "lines": len(texts),
                     "other_ids": differing(ids, made["ids"]),
+                    "first_other": _first_other(texts, ids, made["ids"]),
                     "other_text": differing(back, made["text"]),
                     "mask_pad_max_length": made["facts"],
                 }

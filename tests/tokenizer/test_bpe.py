@@ -149,3 +149,12 @@ def test_every_character_of_unicode_comes_back(folder: Path) -> None:
     encodings = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
     back = tokenizer.decode_batch([e.ids for e in encodings], skip_special_tokens=False)
     assert back == [unicodedata.normalize("NFC", text) for text in texts]
+
+
+def test_the_articles_loader_drops_the_normalizer(tmp_path: Path) -> None:
+    # If this fails, the loader keeps it: say "same ids" in the sheet.
+    bpe.save(trained(split="gpt2"), tmp_path)
+    texts = ["perche\u0301 no?", "perché no?"]
+    ids = ids_in("RobertaTokenizer", tmp_path, texts)[0]
+    assert [bpe.load(tmp_path).encode(t).ids for t in texts] == [ids[1], ids[1]]
+    assert ids[0] != ids[1]
