@@ -30,10 +30,19 @@ from filiberto.recipe import check_recipe, load_recipe, recipe_to_dict
 DEMO_RUN = Path("runs/demo")
 
 # The flags each command takes, beside those of its own section (`run` takes all sections).
-_SOURCE = ("text", "hub", "hub_config", "hub_split", "max_text", "documents", "text_field", "engine")
+_SOURCE = (
+    "text",
+    "hub",
+    "hub_config",
+    "hub_split",
+    "max_text",
+    "documents",
+    "text_field",
+    "engine",
+)
 COMMANDS: dict[str, tuple[str, ...]] = {
-    "run": (*_SOURCE, "weights", "language", "time", "size", "seed", "checkpoint_every"),
-    "corpus": (*_SOURCE, "language", "seed"),
+    "run": (*_SOURCE, "engine", "weights", "language", "time", "size", "seed", "checkpoint_every"),
+    "corpus": (*_SOURCE, "engine", "language", "seed"),
     "tokenizer": ("language", "seed"),
     "tokens": ("weights",),
     "train": ("time", "size", "language", "seed", "checkpoint_every"),

@@ -65,7 +65,7 @@ def _corpus(run: Path, *, rows: int) -> None:
 
 
 def _tokenizer(run: Path) -> None:
-    from filiberto.tokenizer import bpe
+    from filiberto.tokenizer import bpe, sheet
 
     manifest.require(run, "tokenizer")
     tokenizer = bpe.load(run / "tokenizer")
@@ -76,6 +76,9 @@ def _tokenizer(run: Path) -> None:
     say(f"  pieces  {'|'.join(pieces)}")
     say(f"  ids     {encoding.ids}")
     say(f"  back    {tokenizer.decode(encoding.ids)}")
+    page = json.loads((run / "tokenizer" / sheet.SHEET).read_text(encoding="utf-8"))
+    for line in sheet.describe(page):
+        say(f"  {line}")
 
 
 def _tokens(run: Path) -> None:

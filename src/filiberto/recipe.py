@@ -164,6 +164,7 @@ _ALLOWED: dict[str, dict[str, _Allowed]] = {
         "vocab_size": _Allowed(lambda n: 300 <= n <= 1_000_000, "300 to 1000000"),
         "min_frequency": _AT_LEAST_1,
         "max_sample_bytes": _AT_LEAST_1,
+        "max_sample_words": _AT_LEAST_1,
     },
     "tokens": {"shard_tokens": _AT_LEAST_1},
     "train": {

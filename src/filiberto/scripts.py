@@ -1,4 +1,4 @@
-"""The script of every character, for reports that say what a text is written in."""
+"""Which script a character, a piece of text or a token belongs to."""
 
 from __future__ import annotations
 
@@ -9,42 +9,68 @@ import unicodedata
 import numpy as np
 import regex
 
-OTHER = "other"
-# Scripts in use today: Unicode Standard Annex 31, tables 5 and 7, and Mongolian.
+# The scripts in use today (Unicode Standard Annex 31, tables 5 and 7) and those of which people
+# keep texts; a letter of any other is "other".
 _NAMES = """
-    Adlam Arabic Armenian Balinese Bamum Batak Bengali Bopomofo Canadian_Aboriginal Chakma Cham
-    Cherokee Cyrillic Devanagari Ethiopic Georgian Greek Gujarati Gurmukhi Han Hangul
-    Hanifi_Rohingya Hebrew Hiragana Javanese Kannada Katakana Kayah_Li Khmer Lao Latin Lepcha Limbu
-    Lisu Malayalam Mandaic Meetei_Mayek Miao Mongolian Myanmar New_Tai_Lue Newa Nko
-    Nyiakeng_Puachue_Hmong Ol_Chiki Oriya Osage Saurashtra Sinhala Sundanese Syloti_Nagri Syriac
-    Tai_Le Tai_Tham Tai_Viet Tamil Telugu Thaana Thai Tibetan Tifinagh Vai Wancho Yi
+    Latin Greek Cyrillic Armenian Hebrew Arabic Syriac Thaana Nko Samaritan Mandaic Devanagari
+    Bengali Gurmukhi Gujarati Oriya Tamil Telugu Kannada Malayalam Sinhala Thai Lao Tibetan
+    Myanmar Georgian Hangul Ethiopic Cherokee Canadian_Aboriginal Tagalog Hanunoo Buhid Tagbanwa
+    Khmer Mongolian Limbu Tai_Le New_Tai_Lue Buginese Tai_Tham Balinese Sundanese Batak Lepcha
+    Ol_Chiki Glagolitic Coptic Tifinagh Hiragana Katakana Bopomofo Han Yi Lisu Vai Bamum
+    Syloti_Nagri Phags_Pa Saurashtra Kayah_Li Rejang Javanese Cham Tai_Viet Meetei_Mayek Osage
+    Adlam Chakma Newa Hanifi_Rohingya Wancho Nyiakeng_Puachue_Hmong Warang_Citi Mro Pahawh_Hmong
+    Miao Tangut Nushu Gothic Deseret Avestan Brahmi Cuneiform Egyptian_Hieroglyphs Old_Turkic
+    Runic Ogham
 """
-SCRIPTS = tuple(_NAMES.split())
+OTHER, DIGITS, SIGNS = "other", "digits", "signs"
+SCRIPTS = (*_NAMES.split(), OTHER)
+
+# Written side by side in one language: Japanese.
+TOGETHER = ({"Han", "Hiragana", "Katakana"},)
+
+_LETTER = regex.compile(r"\p{L}")
+_FIRST = regex.compile(r"\p{L}|\p{N}")
 
 
-def count(codes: np.ndarray) -> dict[str, int]:
-    """Letters, marks and digits by script, the most frequent script first.
+def script_of(text: str) -> str:
+    """The script of the first letter of a text; without one, `digits` or `signs`."""
+    letter = _LETTER.search(text)
+    if letter is not None:
+        return _script_of_letter(letter[0])
+    return DIGITS if _FIRST.search(text) else SIGNS
 
-    Args:
-        codes: code points.
-    """
-    counts = np.bincount(table()[codes], minlength=len(SCRIPTS) + 2)
-    names = (*SCRIPTS, OTHER)
-    found = {name: int(n) for name, n in zip(names, counts[1:], strict=True) if n}
-    return dict(sorted(found.items(), key=lambda item: -item[1]))
+
+def scripts_of(text: str) -> set[str]:
+    """The scripts of all letters of a text; those that several scripts share do not count."""
+    return {_script_of_letter(letter) for letter in _LETTER.findall(text)} - {OTHER}
+
+
+def go_together(first: str, second: str) -> bool:
+    """Whether two scripts are one, or are written side by side in one language."""
+    return first == second or any({first, second} <= group for group in TOGETHER)
+
+
+def _script_of_letter(letter: str) -> str:
+    number = int(table()[ord(letter)])
+    return SCRIPTS[number - 1] if number else OTHER
 
 
 @functools.cache
 def table() -> np.ndarray:
-    """Number of each code point's script: 0 is none, then SCRIPTS from 1, then OTHER."""
+    """Each code point's place in SCRIPTS, from 1; 0 where it is of no script, or of several.
+
+    Letters, marks and numbers have a script; signs and spaces have none.
+
+    Returns:
+        Shape (code points,), uint8.
+    """
     numbers = np.zeros(sys.maxunicode + 1, np.uint8)
     codes = [c for c in range(sys.maxunicode + 1) if unicodedata.category(chr(c))[0] in "LMN"]
-    text = "".join(map(chr, codes))
-    where = np.array(codes)
-    numbers[where] = len(SCRIPTS) + 1
-    numbers[where[_spans(r"[\p{Script=Common}\p{Script=Inherited}]+", text)]] = 0
-    for number, name in enumerate(SCRIPTS, start=1):
+    text, where = "".join(map(chr, codes)), np.array(codes)
+    numbers[where] = len(SCRIPTS)
+    for number, name in enumerate(SCRIPTS[:-1], start=1):
         numbers[where[_spans(rf"\p{{Script={name}}}+", text)]] = number
+    numbers[where[_spans(r"[\p{Script=Common}\p{Script=Inherited}]+", text)]] = 0
     return numbers
 
 

@@ -128,3 +128,33 @@ def test_the_articles_loader_gives_the_same_ids_with_its_split(tmp_path: Path) -
     own = bpe.load(tmp_path)
     texts = [*TEXTS[:50], "L'amico dell'università, perché no? 12345", "ciao <mask> va?"]
     assert ids_in("RobertaTokenizer", tmp_path, texts)[0] == [own.encode(t).ids for t in texts]
+
+
+def test_a_literal_special_in_every_training_text_does_not_become_one_by_merging() -> None:
+    texts = ["<mask> </s> <s> <pad> <unk> parola"] * 50
+    for split in ("script", "gpt2"):
+        tokenizer = bpe.new_tokenizer(split=split, cut_after_apostrophe=True)  # type: ignore[arg-type]
+        bpe.train_bpe(tokenizer, [texts], vocab_size=400, min_frequency=2)
+        tokenizer.encode_special_tokens = True
+        ids = tokenizer.encode(texts[0] + "<mask></s>", add_special_tokens=False).ids
+        assert not set(bpe.special_ids(tokenizer).values()) & set(ids)
+
+
+def test_every_character_of_unicode_comes_back(folder: Path) -> None:
+    tokenizer = bpe.load(folder, literal_specials=True)
+    codes = map(chr, range(sys.maxunicode + 1))
+    # Unassigned ones may be known to one side's Unicode and not yet to the other's.
+    assigned = [c for c in codes if unicodedata.category(c) not in ("Cs", "Cn")]
+    texts = ["a".join(assigned[n : n + 1_000]) for n in range(0, len(assigned), 1_000)]
+    encodings = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+    back = tokenizer.decode_batch([e.ids for e in encodings], skip_special_tokens=False)
+    assert back == [unicodedata.normalize("NFC", text) for text in texts]
+
+
+def test_the_articles_loader_drops_the_normalizer(tmp_path: Path) -> None:
+    # If this fails, the loader keeps it: say "same ids" in the sheet.
+    bpe.save(trained(split="gpt2"), tmp_path)
+    texts = ["perche\u0301 no?", "perché no?"]
+    ids = ids_in("RobertaTokenizer", tmp_path, texts)[0]
+    assert [bpe.load(tmp_path).encode(t).ids for t in texts] == [ids[1], ids[1]]
+    assert ids[0] != ids[1]

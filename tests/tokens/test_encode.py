@@ -1,5 +1,9 @@
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
+from filiberto.errors import StateError
 from filiberto.tokenizer import bpe
 from filiberto.tokens import encode
 from filiberto.tokens.stream import open_stream
@@ -29,3 +33,35 @@ def test_all_text_is_kept_over_shards_of_any_size(tmp_path: Path) -> None:
         documents[-1].append(token)
     assert all(document[-1] == 2 for document in documents)
     assert [tokenizer.decode(document[1:-1]) for document in documents] == texts
+
+
+def test_items_made_ahead_come_in_order_and_all() -> None:
+    assert list(encode.ahead(iter(range(1, 50)))) == list(range(1, 50))
+    assert list(encode.ahead([])) == []
+
+
+def test_an_error_in_what_is_made_ahead_is_not_lost() -> None:
+    def broken() -> Iterator[str]:
+        yield "one"
+        raise StateError("the second is damaged")
+
+    items = encode.ahead(broken())
+    assert next(items) == "one"
+    with pytest.raises(StateError, match="the second is damaged"):
+        next(items)
+
+
+def test_no_more_than_one_item_is_made_ahead() -> None:
+    made = []
+
+    def counted() -> Iterator[int]:
+        for number in range(1, 100):
+            made.append(number)
+            yield number
+
+    items = encode.ahead(counted())
+    for wanted in range(1, 10):
+        assert next(items) == wanted
+        assert len(made) <= wanted + 1
+    items.close()
+    assert len(made) <= 10

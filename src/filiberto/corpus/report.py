@@ -52,7 +52,7 @@ class Seen:
         self._wanted = np.array(sorted(wanted), np.int64)
         self._texts: dict[int, str] = {}
         self._repeated: list[tuple[Repeated, str]] = []
-        self._scripts = np.zeros(len(scripts.SCRIPTS) + 2, np.int64)
+        self._scripts = np.zeros(len(scripts.SCRIPTS) + 1, np.int64)
         self._step = int(book.num_bytes.sum(dtype=np.int64)) // _SCRIPT_BYTES + 1
         self._windows = 0
 
@@ -78,8 +78,7 @@ class Seen:
         """Examples by reason, repeated lines, and characters by script."""
         repeated = sorted(self._repeated, key=lambda pair: (-pair[0].count, pair[0].index))
         total = max(1, int(self._scripts[1:].sum()))
-        names = (*scripts.SCRIPTS, scripts.OTHER)
-        shares = zip(names, self._scripts[1:].tolist(), strict=True)
+        shares = zip(scripts.SCRIPTS, self._scripts[1:].tolist(), strict=True)
         return {
             "examples": {
                 reason.label: [self._example(row) for row in rows]

@@ -10,6 +10,13 @@ from filiberto.config import ITALIAN
 from filiberto.console import readable_number, readable_seconds
 from filiberto.runfolder import manifest
 
+WORD_LEVEL = (
+    'spaced = [w if i == 0 else " " + w for i, w in enumerate(words)]',
+    "batch = tokenizer(spaced, is_split_into_words=True)  # the ids of ' '.join(words)",
+    "batch.word_ids()  # which token is of which word",
+)
+"""How transformers is given words that are cut already; `tokenizer/words.py` says why."""
+
 
 def model_card(run: Path, *, facts: dict[str, Any], language: str) -> str:
     """The README.md of a model folder, with the Hub's metadata on top.
@@ -40,6 +47,13 @@ def model_card(run: Path, *, facts: dict[str, Any], language: str) -> str:
             "```",
             "",
             f"Load the tokenizer with {_loader(tokenizer.settings['split'])}.",
+            "",
+            "Words that are cut already (NER, part-of-speech tags) need the space before them, or "
+            "they get the ids of word middles:",
+            "",
+            "```python",
+            *WORD_LEVEL,
+            "```",
             "",
             "## Training",
             "",

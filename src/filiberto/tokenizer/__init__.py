@@ -1,22 +1,28 @@
 """Stage 2, tokenizer: documents -> a byte-level BPE vocabulary of the language's own.
 
-corpus/train-*.parquet -> a seeded sample -> bpe.train_bpe -> tokenizer/ -> quality on validation
+corpus/train-*.parquet -> sample -> bpe.train_bpe -> tokenizer.json ...
+corpus/validation-*.parquet -> quality -> sheet.json
 """
 
 from __future__ import annotations
 
-import itertools
+import resource
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any, Literal
 
 from filiberto.config import Recipe, TokenizerConfig
 from filiberto.console import progress, say
 from filiberto.runfolder import manifest, safeio
 from filiberto.runfolder.manifest import Manifest
 
-QUALITY_DOCUMENTS = 2_000
+# Held-out text the sheet is measured on: all of it with the corpus's default bounds.
+_QUALITY_BYTES = 4_000_000
+
+Batches = Iterable[list[tuple[str, str]]]
 
 
 def build(
@@ -40,11 +46,11 @@ def build(
         UnfinishedStageError: there is no finished corpus.
         OtherRunError: a tokenizer with other settings is there.
     """
-    from filiberto.tokenizer import bpe, pretokenize
-    from filiberto.tokenizer.quality import quality
+    from filiberto.tokenizer import pretokenize
 
     settings = settings or TokenizerConfig()
-    inputs = {"corpus": manifest.require(run, "corpus").content}
+    corpus = manifest.require(run, "corpus")
+    inputs = {"corpus": corpus.content}
     cut = pretokenize.cuts_after_apostrophe(settings.apostrophe, language=language)
     asked = {**asdict(settings), "cut_after_apostrophe": cut, "seed": seed}
     if done := manifest.finished_as_asked(
@@ -53,28 +59,71 @@ def build(
         return done
     start = time.perf_counter()
     with safeio.new_folder(run / "tokenizer") as folder:
-        tokenizer = bpe.new_tokenizer(split=settings.split, cut_after_apostrophe=cut)
-        bpe.train_bpe(
-            tokenizer,
-            _sample(run, max_bytes=settings.max_sample_bytes, seed=seed),
-            vocab_size=settings.vocab_size,
-            min_frequency=settings.min_frequency,
-        )
-        bpe.save(tokenizer, folder)
-        measured = bpe.load(folder, literal_specials=True)
-        facts = {
-            "vocab_size": tokenizer.get_vocab_size(),
-            "special_ids": bpe.special_ids(tokenizer),
-            "quality": quality(measured, _held_out(run)),
-        }
+        facts = _fill(folder, run, corpus.facts, settings=settings, cut=cut, seed=seed)
         return manifest.finish(
             folder,
             stage="tokenizer",
             settings=asked,
             inputs=inputs,
-            facts=facts,
+            facts={**facts, "process_peak_bytes": _peak_bytes()},
             seconds=time.perf_counter() - start,
         )
+
+
+def _fill(
+    folder: Path,
+    run: Path,
+    corpus: dict[str, Any],
+    *,
+    settings: TokenizerConfig,
+    cut: bool,
+    seed: int,
+) -> dict[str, Any]:
+    """Write the stage's files, its manifest aside, and return its facts."""
+    from filiberto.tokenizer import bpe, pretokenize, sample, sheet
+    from filiberto.tokenizer.quality import quality
+    from filiberto.tokenizer.vocabulary import vocab_size_for
+
+    pattern = pretokenize.pattern_of(split=settings.split, cut_after_apostrophe=cut)
+    text_bytes = corpus["train"]["bytes"]
+    wanted = settings.vocab_size
+    if wanted == "auto":
+        wanted = vocab_size_for(text_bytes)
+    chosen = sample.choose(
+        _read(run, "train", what="tokenizer: different words", total=text_bytes),
+        pattern=pattern,
+        total_bytes=text_bytes,
+        max_bytes=settings.max_sample_bytes,
+        max_words=settings.max_sample_words,
+        seed=seed,
+    )
+    tokenizer = bpe.new_tokenizer(split=settings.split, cut_after_apostrophe=cut)
+    training = _read(run, "train", what="tokenizer: how often each", total=text_bytes)
+    bpe.train_bpe(
+        tokenizer,
+        sample.texts(training, chosen, pattern=pattern),
+        vocab_size=wanted,
+        min_frequency=settings.min_frequency,
+    )
+    bpe.save(tokenizer, folder)
+    measured = quality(
+        bpe.load(folder, literal_specials=True),
+        sample.share_of(
+            _read(run, "validation"),
+            share=_QUALITY_BYTES / max(1, corpus["validation"]["bytes"]),
+            seed=seed,
+        ),
+        pattern=pattern,
+    )
+    page = sheet.make_sheet(tokenizer, measured, sample=chosen, wanted=wanted, split=settings.split)
+    safeio.write_json(folder / sheet.SHEET, page)
+    return {
+        "vocab_size": tokenizer.get_vocab_size(),
+        "special_ids": bpe.special_ids(tokenizer),
+        "sample": page["sample"],
+        "quality": page["text"],
+        "warnings": page["warnings"],
+    }
 
 
 def run(recipe: Recipe, run: Path, *, force: bool = False) -> Manifest:
@@ -91,7 +140,7 @@ def run(recipe: Recipe, run: Path, *, force: bool = False) -> Manifest:
 
 
 def summary(done: Manifest) -> str:
-    """The tokenizer in two lines."""
+    """The tokenizer in three lines, and a line for each warning."""
     facts = done.facts["quality"]
     loader = (
         "AutoTokenizer and RobertaTokenizer"
@@ -102,25 +151,31 @@ def summary(done: Manifest) -> str:
         f"tokenizer: {done.facts['vocab_size']:,} entries · {facts['fertility']:.2f} tokens a word"
         f" · {facts['bytes_per_token']:.2f} bytes a token"
         f" · {100 * facts['single_token_words']:.0f} % of words are one token\n"
+        f"           learned from {done.facts['sample']['bytes'] / 1e6:,.1f} MB with "
+        f"{done.facts['sample']['words']:,} different words, {done.seconds:.0f} s, "
+        f"{done.facts['process_peak_bytes'] / 1e9:.2f} GB at most\n"
         f"           load it with {loader}"
+        + "".join(f"\n  warning: {warning}" for warning in done.facts["warnings"])
     )
 
 
-def _sample(run: Path, *, max_bytes: int, seed: int) -> Iterator[list[str]]:
+def _read(
+    run: Path, split: Literal["train", "validation"], *, what: str = "", total: int = 0
+) -> Iterator[list[tuple[str, str]]]:
+    """The documents of a side as (id, text), with progress where it is worth showing."""
     from filiberto.corpus import reading
 
-    counts = manifest.require(run, "corpus").facts
-    total = min(max_bytes, counts["train"]["bytes"])
-    with progress("tokenizer", total=total, unit="bytes") as advance:
-        for texts in reading.sample(run / "corpus", max_bytes=max_bytes, seed=seed):
-            yield texts
-            advance(sum(len(text.encode()) for text in texts))
-    say("tokenizer: words counted, now merging the most frequent pairs")
+    batches = reading.documents(run / "corpus", split=split)
+    if not what:
+        yield from batches
+        return
+    with progress(what, total=total, unit="bytes") as advance:
+        for batch in batches:
+            yield batch
+            advance(sum(len(text.encode()) for _, text in batch))
 
 
-def _held_out(run: Path) -> Iterator[str]:
-    from filiberto.corpus import reading
-
-    batches = reading.documents(run / "corpus", split="validation")
-    texts = (text for batch in batches for _, text in batch)
-    return itertools.islice(texts, QUALITY_DOCUMENTS)
+def _peak_bytes() -> int:
+    """The most memory this process has had so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

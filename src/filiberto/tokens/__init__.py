@@ -139,10 +139,11 @@ def _documents(
     """Batches of (source, text); of training documents as many passes as their copies need."""
     from filiberto.corpus import reading
     from filiberto.tokens import weights
+    from filiberto.tokens.encode import BATCH_BYTES
 
     training = split == "train"
     for number in range(weights.passes(weighed) if training else 1):
-        for batch in reading.documents(run / "corpus", split=split):
+        for batch in reading.documents(run / "corpus", split=split, batch_bytes=BATCH_BYTES):
             chosen = []
             for identity, text in batch:
                 source = identity.rpartition(":")[0]

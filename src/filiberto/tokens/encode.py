@@ -1,16 +1,29 @@
-"""Documents to ids, and ids to shard files of bounded size."""
+"""Documents to ids, and ids to shard files of bounded size.
+
+    reading (a thread) -> encoding (a thread, all cores inside) -> ids -> shards
+
+The three overlap, a batch ahead each, so the cores that encode do not wait for the disk or for
+Python. In memory are three batches and a shard, whatever the size of the corpus.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 from filiberto.tokens.shards import dtype_for, write_shard
+
+BATCH_BYTES = 2 << 20
+"""Text in a batch: its encodings take about a hundred times as many bytes as their ids."""
+
+Item = TypeVar("Item")
 
 
 def encode_documents(
@@ -26,10 +39,25 @@ def encode_documents(
         The ids of a batch in one array, and the number of ids of each document.
     """
     dtype = np.dtype(dtype_for(tokenizer.get_vocab_size()))
+    for encodings in ahead(_encoded(tokenizer, ahead(batches))):
+        lengths = [len(encoding) for encoding in encodings]
+        ids = chain.from_iterable(encoding.ids for encoding in encodings)
+        yield np.fromiter(ids, dtype=dtype, count=sum(lengths)), lengths
+
+
+def ahead(items: Iterable[Item]) -> Iterator[Item]:
+    """The same items, of which the next is made in another thread while one is being used."""
+    iterator = iter(items)
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        waiting = thread.submit(next, iterator, None)
+        while (item := waiting.result()) is not None:
+            waiting = thread.submit(next, iterator, None)
+            yield item
+
+
+def _encoded(tokenizer: Tokenizer, batches: Iterable[list[str]]) -> Iterator[list[Encoding]]:
     for texts in batches:
-        encodings = tokenizer.encode_batch_fast(texts, add_special_tokens=True)
-        ids = [np.asarray(encoding.ids, dtype=dtype) for encoding in encodings]
-        yield np.concatenate(ids), [len(document) for document in ids]
+        yield tokenizer.encode_batch_fast(texts, add_special_tokens=True)
 
 
 def write_shards(

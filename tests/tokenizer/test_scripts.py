@@ -1,0 +1,32 @@
+import pytest
+
+from filiberto.tokenizer.scripts import go_together, script_of, scripts_of
+
+
+@pytest.mark.parametrize(
+    ("text", "script"),
+    [
+        ("తెలుగు", "Telugu"),
+        ("«ciao", "Latin"),
+        ("3 часа", "Cyrillic"),
+        ("ภาษา", "Thai"),
+        ("漢字", "Han"),
+        ("2026", "digits"),
+        ("— …", "signs"),
+        ("", "signs"),
+        ("\U00010300", "other"),  # Old Italic
+    ],
+)
+def test_the_first_letter_tells_the_script(text: str, script: str) -> None:
+    assert script_of(text) == script
+
+
+def test_a_mixed_word_has_two_scripts_and_a_length_mark_none() -> None:
+    assert scripts_of("соca") == {"Cyrillic", "Latin"}
+    assert scripts_of("ラーメン") == {"Katakana"}
+
+
+def test_japanese_writes_three_scripts_side_by_side() -> None:
+    assert go_together("Han", "Hiragana")
+    assert go_together("Latin", "Latin")
+    assert not go_together("Latin", "Cyrillic")
