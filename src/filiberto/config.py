@@ -71,6 +71,8 @@ class CorpusConfig:
     """Put [email], [phone] or [card] in the place of personal data, which is always counted."""
     max_bad_share: float = 0.01
     """Stop if more than this share of the records is malformed (0 to 1): not UTF-8, not JSON."""
+    on_bad_file: Literal["stop", "skip"] = "stop"
+    """What a damaged file does: 'stop' the stage, or 'skip' what cannot be read of it."""
     engine: Literal["native", "ray"] = "native"
     """What runs the reading: Daft on this machine, or on the Ray cluster of RAY_ADDRESS (a local
     one without it; extra filiberto[ray]). Same documents either way."""

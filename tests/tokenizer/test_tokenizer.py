@@ -34,7 +34,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lines = italian_lines(1_200)
     (folder / "a.txt").write_text("\n".join(lines[:600]) + "\n", encoding="utf-8")
     (folder / "b.txt").write_text("\n".join(lines[600:]) + "\n", encoding="utf-8")
-    settings = CorpusConfig(validation_share=0.1, validation_min_bytes=5_000)
+    settings = CorpusConfig(validation_share=0.4, skip_rules=("near_duplicate", "leak"))
     corpus.build(folder, text=[str(folder / "*.txt")], settings=settings)
     return folder
 

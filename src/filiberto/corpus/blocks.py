@@ -27,6 +27,8 @@ MAX_RECORD_BYTES = 32 << 20
 _KEPT_BYTES = 400  # of a record that is too long: a preview's worth, from its head and its tail
 _BLANK_LINES = re.compile(rb"\n[^\S\n]*\n\s*")
 _BOM = b"\xef\xbb\xbf"
+_MAGIC = {"gz": b"\x1f\x8b", "zst": b"\x28\xb5\x2f\xfd"}
+_BOMB_BYTES, _BOMB_RATIO = 256 << 20, 300  # text packs to a tenth, a log to a fiftieth
 
 Ends = Callable[[bytes], np.ndarray]
 
@@ -125,15 +127,31 @@ def _no_ends(data: bytes) -> np.ndarray:
 def _chunks(source: Source, advance: Callable[[int], None]) -> Iterator[bytes]:
     assert source.path is not None
     with source.path.open("rb") as file, _unpacked(file, source) as stream:
-        last = 0
+        last = unpacked = 0
         while chunk := stream.read(CHUNK_BYTES):
             advance(file.tell() - last)
             last = file.tell()
+            unpacked += len(chunk)
+            if unpacked > _BOMB_BYTES and unpacked > _BOMB_RATIO * source.num_bytes:
+                raise BadDataError(
+                    f"{source.place} is a bomb: {source.num_bytes} bytes unpack to more than "
+                    f"{unpacked}, no text does",
+                    hint="if it is text all the same, unpack it first",
+                )
             yield bytes(chunk)
 
 
 @contextmanager
 def _unpacked(file: IO[bytes], source: Source) -> Iterator[Any]:
+    magic = _MAGIC.get(source.compression or "")
+    if magic is not None and source.num_bytes:
+        if (head := file.read(len(magic))) != magic:
+            raise BadDataError(
+                f"{source.place} is no .{source.compression} file: it begins with "
+                f"{head!r}, not {magic!r} (format_mismatch)",
+                hint="give it the suffix of what it is",
+            )
+        file.seek(0)
     if source.compression == "gz":
         with gzip.open(file) as stream:
             yield stream
@@ -169,6 +187,6 @@ def _refuse_utf16(chunk: bytes, source: Source) -> None:
     if head.startswith((b"\xff\xfe", b"\xfe\xff")) or head.count(0) > len(head) // 5:
         raise BadDataError(
             f"{source.place} looks like UTF-16: it begins with bytes {head[:4].hex(' ')}; "
-            "text must be UTF-8",
+            "text must be UTF-8 (encoding_utf16)",
             hint="convert it: iconv -f UTF-16 -t UTF-8 OLD > NEW",
         )

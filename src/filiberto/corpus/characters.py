@@ -32,6 +32,8 @@ class Kind(IntEnum):
     SPACE = 6
     REPLACEMENT = 7
     """U+FFFD, which stands where a decoder met what it could not read."""
+    FORMAT = 8
+    """Control and format characters, most of which cleaning takes out."""
 
 
 _KINDS = {
@@ -41,6 +43,8 @@ _KINDS = {
     "P": Kind.PUNCTUATION,
     "S": Kind.SYMBOL,
     "Z": Kind.SPACE,
+    "Cc": Kind.FORMAT,
+    "Cf": Kind.FORMAT,
 }
 
 

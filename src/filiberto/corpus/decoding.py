@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import json
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -22,7 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from filiberto.config import CorpusConfig
-from filiberto.corpus import blocks, separated
+from filiberto.corpus import blocks, jsonlines, separated
 from filiberto.corpus.blocks import Block
 from filiberto.corpus.reasons import Reason
 from filiberto.corpus.sources import Source
@@ -156,9 +155,12 @@ def _json(lines: Iterator[Decoded], source: Source, name: str) -> Iterator[Decod
     for texts, bad, starts in lines:
         results: list[str] = []
         for i, line in enumerate(texts.to_pylist()):
-            result = line if i in bad else _json_text(line, name, keys_seen)
-            if isinstance(result, Reason):
-                bad[i] = Bad(result, None if starts is None else int(starts[i]), preview(line))
+            result = line if i in bad else jsonlines.text_of(line, name)
+            if isinstance(result, jsonlines.Wrong):
+                keys_seen.update(result.keys)
+                place = len(line[: result.position].encode())
+                offset = None if starts is None else int(starts[i]) + place
+                bad[i] = Bad(result.reason, offset, preview(line))
                 result = bad[i].preview
             found |= bool(line) and (i not in bad or bad[i].reason in _HAS_FIELD)
             results.append(result)
@@ -168,29 +170,6 @@ def _json(lines: Iterator[Decoded], source: Source, name: str) -> Iterator[Decod
 
 
 _HAS_FIELD = (Reason.FIELD_TYPE, Reason.LONE_SURROGATE)
-
-
-def _json_text(line: str, name: str, keys_seen: set[str]) -> str | Reason:
-    line = line.strip("\ufeff \t\r")
-    if not line:
-        return ""
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError):
-        return Reason.JSON_INVALID
-    if not isinstance(record, dict):
-        return Reason.FIELD_TYPE
-    if name not in record:
-        keys_seen.update(itertools.islice(record, 20))
-        return Reason.MISSING_FIELD
-    text = record[name]
-    if not isinstance(text, str):
-        return Reason.FIELD_TYPE
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return Reason.LONE_SURROGATE
-    return text
 
 
 def _separated(parts: Iterator[Decoded], source: Source, name: str) -> Iterator[Decoded]:

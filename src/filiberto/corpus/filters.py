@@ -92,7 +92,7 @@ def judge(
 
     letters = raw.count(Kind.LETTER, Kind.MARK)
     digits = raw.count(Kind.DIGIT)
-    solid = raw.lengths - raw.count(Kind.SPACE)
+    solid = raw.lengths - raw.count(Kind.SPACE, Kind.FORMAT)
     apply(Reason.TOO_SHORT, letters < MIN_LETTERS)
     apply(Reason.DAMAGED, is_damaged(raw))
     some = solid >= _MIN_SOLID

@@ -38,6 +38,7 @@ class Reason(IntEnum):
     MISSING_FIELD = 109
     FIELD_TYPE = 110
     CSV_INVALID = 111
+    FILE_DAMAGED = 112
 
     @property
     def label(self) -> str:

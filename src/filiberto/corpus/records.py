@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from filiberto import errors
 from filiberto.config import CorpusConfig
-from filiberto.corpus.decoding import Decoded, decoded
+from filiberto.corpus.decoding import Decoded, decoded, preview
 from filiberto.corpus.reasons import Reason
 from filiberto.corpus.sources import Source
 from filiberto.errors import BadDataError, UserError
@@ -117,36 +117,32 @@ def read(
         seed: of the phrasebook.
         log: told how far reading is.
     """
+    first = number << RECORD_BITS
     try:
-        yield from _read(source, number=number, settings=settings, seed=seed, log=log)
+        with _named(source):
+            for part in decoded(source, settings=settings, seed=seed, advance=log.advance):
+                yield _batch(part, first=first)
+                first += len(part.texts)
+            source.require_unchanged()
     except UserError as error:
-        said = json.dumps([type(error).__name__, error.message, error.hint])
-        texts = pa.array([said], pa.large_string())
-        yield _batch(Decoded(texts, {}), first=number << RECORD_BITS, reason=FAILED)
+        if settings.on_bad_file == "stop" or not isinstance(error, BadDataError):
+            said = json.dumps([type(error).__name__, error.message, error.hint])
+            yield _row(said, first, FAILED)
+        said = error.message.replace(source.place, source.name)
+        yield _row(preview(said), first, Reason.FILE_DAMAGED)
+        first += 1
+    yield _row("", first, END)
+
+
+def _row(text: str, index: int, reason: int) -> pa.RecordBatch:
+    texts = pa.array([text], pa.large_string())
+    return _batch(Decoded(texts, {}), first=index, reason=reason)
 
 
 def failure(text: str) -> UserError:
     """The error that a row of FAILED stands for."""
     name, message, hint = json.loads(text)
     return getattr(errors, name)(message, hint=hint)
-
-
-def _read(
-    source: Source, *, number: int, settings: CorpusConfig, seed: int, log: Log
-) -> Iterator[pa.RecordBatch]:
-    """Read a source record by record.
-
-    Raises:
-        BadDataError: the file is damaged, or is no UTF-8 text at all.
-        UsageError: it has no field or column of the name in the settings.
-    """
-    first, count = number << RECORD_BITS, 0
-    with _named(source):
-        for part in decoded(source, settings=settings, seed=seed, advance=log.advance):
-            yield _batch(part, first=first + count)
-            count += len(part.texts)
-        source.require_unchanged()
-    yield _batch(Decoded(pa.array([""], pa.large_string()), {}), first=first + count, reason=END)
 
 
 def joined(batches: Iterator[pa.RecordBatch], *, min_bytes: int) -> Iterator[pa.RecordBatch]:
@@ -171,9 +167,18 @@ def _named(source: Source) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno is not None:
             raise UserError(f"{source.place} cannot be read: {error.strerror}") from None
         raise BadDataError(
-            f"{source.place} ({source.num_bytes} bytes) is damaged or cut short: {error}",
-            hint="the copy or download may have been interrupted; fetch the file again",
+            f"{source.place} ({source.num_bytes} bytes) is damaged or cut short: {error} "
+            f"({_code(source, error)})",
+            hint="the copy or download may have been interrupted; fetch the file again, or go "
+            "without it: --corpus.on-bad-file skip",
         ) from None
+
+
+def _code(source: Source, error: Exception) -> str:
+    """A word for what broke, for those who look for it."""
+    if source.compression == "gz":
+        return "gzip_truncated" if isinstance(error, EOFError) else "gzip_crc"
+    return f"{source.compression or source.format}_invalid"
 
 
 def _batch(part: Decoded, *, first: int, reason: int = Reason.NONE) -> pa.RecordBatch:
