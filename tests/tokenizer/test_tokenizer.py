@@ -79,7 +79,7 @@ def test_the_sheet_lies_in_the_folder_and_its_core_in_the_manifest(
     assert sheet["text"] == done.facts["quality"]
     assert sheet["vocabulary"]["entries"] == done.facts["vocab_size"] == 450
     assert set(sheet["sources"]) == {"a.txt", "b.txt"}
-    assert sheet["sample"]["documents"] > 1_000
+    assert sheet["sample"]["documents"] > 600
     assert done.facts["process_peak_bytes"] > 10_000_000
     summary = tokenizer.summary(done)
     assert f"{sheet['text']['fertility']:.2f} tokens a word" in summary
