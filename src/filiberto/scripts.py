@@ -66,14 +66,22 @@ def table() -> np.ndarray:
     """
     numbers = np.zeros(sys.maxunicode + 1, np.uint8)
     codes = [c for c in range(sys.maxunicode + 1) if unicodedata.category(chr(c))[0] in "LMN"]
-    text, where = "".join(map(chr, codes)), np.array(codes)
-    numbers[where] = len(SCRIPTS)
-    for number, name in enumerate(SCRIPTS[:-1], start=1):
-        numbers[where[_spans(rf"\p{{Script={name}}}+", text)]] = number
-    numbers[where[_spans(r"[\p{Script=Common}\p{Script=Inherited}]+", text)]] = 0
+    text, left = "".join(map(chr, codes)), np.array(codes)
+    names = [
+        "Han",
+        "Common",
+        "Inherited",
+        *SCRIPTS[:-1],
+    ]  # the largest first
+    for name in names:
+        spans = [np.arange(*match.span()) for match in _runs_of(name).finditer(text)]
+        found = np.concatenate([np.array([], np.int64), *spans])
+        numbers[left[found]] = SCRIPTS.index(name) + 1 if name in SCRIPTS else 0
+        left = np.delete(left, found)
+        text = _runs_of(name).sub("", text)
+    numbers[left] = len(SCRIPTS)
     return numbers
 
 
-def _spans(pattern: str, text: str) -> np.ndarray:
-    spans = [np.arange(*match.span()) for match in regex.finditer(pattern, text)]
-    return np.concatenate([np.array([], np.int64), *spans])
+def _runs_of(name: str) -> regex.Pattern[str]:
+    return regex.compile(rf"\p{{Script={name}}}+")

@@ -19,6 +19,7 @@ def judged(*texts: str, skip: tuple[str, ...] = ()) -> list[str]:
         cleaning.clean(raw),
         characters(raw),
         np.zeros(len(texts), np.uint8),
+        words=cleaning.count_words(cleaning.clean(raw)),
         skip=frozenset(skip),
         is_foreign=None,
     )
@@ -73,7 +74,12 @@ def test_what_has_a_reason_already_keeps_it():
     texts = pa.array(["a", "b"], pa.large_string())
     given_reasons = np.array([Reason.EMPTY, Reason.NONE], np.uint8)
     found = filters.judge(
-        texts, characters(texts), given_reasons, skip=frozenset(), is_foreign=None
+        texts,
+        characters(texts),
+        given_reasons,
+        words=np.ones(2, np.int64),
+        skip=frozenset(),
+        is_foreign=None,
     )
     assert found.tolist() == [Reason.EMPTY, Reason.TOO_SHORT]
 
@@ -88,6 +94,7 @@ def test_a_foreign_text_goes_where_something_can_tell():
         texts,
         characters(texts),
         np.zeros(2, np.uint8),
+        words=cleaning.count_words(texts),
         skip=frozenset(),
         is_foreign=is_foreign,
     )

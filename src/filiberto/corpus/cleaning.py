@@ -14,6 +14,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -51,7 +52,22 @@ def clean(texts: pa.Array) -> pa.Array:
 
 def one_line(texts: pa.Array) -> pa.Array:
     """Clean texts with a space for every line end."""
+    if not has_lines(texts):  # most text has none, and to look is far cheaper
+        return texts
     return pc.replace_substring(texts, "\n", " ")
+
+
+def count_words(texts: pa.Array) -> np.ndarray:
+    """How many words, parted by spaces or line ends, each clean text has; shape (texts,)."""
+    words = pc.count_substring(texts, " ").to_numpy() + 1
+    return words + pc.count_substring(texts, "\n").to_numpy() if has_lines(texts) else words
+
+
+def has_lines(texts: pa.Array | pa.ChunkedArray) -> bool:
+    """Whether a line end is in the memory of any of the texts."""
+    chunks = texts.chunks if isinstance(texts, pa.ChunkedArray) else [texts]
+    buffers = [buffer for chunk in chunks if (buffer := chunk.buffers()[2]) is not None]
+    return any((np.frombuffer(buffer, np.uint8) == ord("\n")).any() for buffer in buffers)
 
 
 def _tidy(rows: pa.Array) -> pa.Array:

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from filiberto.corpus import repetition
+from filiberto.corpus import cleaning, repetition
 from filiberto.corpus.characters import Characters, Kind
 from filiberto.corpus.reasons import Reason
 
@@ -61,6 +61,7 @@ def judge(
     raw: Characters,
     reasons: np.ndarray,
     *,
+    words: np.ndarray,
     skip: frozenset[str],
     is_foreign: Callable[[list[str]], np.ndarray] | None,
 ) -> np.ndarray:
@@ -70,6 +71,7 @@ def judge(
         texts: clean texts; lines are parted by one newline.
         raw: their characters before cleaning.
         reasons: what is known already; empty texts have one. Shape (texts,), uint8.
+        words: how many words each has, parted by spaces or line ends.
         skip: labels of rules that are not applied.
         is_foreign: tells which texts are of another language than the corpus, if anything can.
 
@@ -90,16 +92,18 @@ def judge(
             chosen = rows[rule(texts.take(pa.array(rows)))]
             reasons[chosen] = reason
 
-    letters = raw.count(Kind.LETTER, Kind.MARK)
     digits = raw.count(Kind.DIGIT)
-    solid = raw.lengths - raw.count(Kind.SPACE, Kind.FORMAT)
+    signs = raw.count(Kind.PUNCTUATION, Kind.SYMBOL, Kind.REPLACEMENT, Kind.OTHER)
+    solid = pc.utf8_length(texts).to_numpy() - (words - 1)
+    letters = solid - digits - signs  # most of a text: counted as the rest
     apply(Reason.TOO_SHORT, letters < MIN_LETTERS)
     apply(Reason.DAMAGED, is_damaged(raw))
     some = solid >= _MIN_SOLID
-    apply(Reason.SYMBOLS, some & (solid - letters - digits > MAX_SYMBOL_SHARE * solid))
+    apply(Reason.SYMBOLS, some & (signs > MAX_SYMBOL_SHARE * solid))
     apply(Reason.DIGITS, some & (digits > MAX_DIGIT_SHARE * solid))
-    lines = pc.count_substring(texts, "\n").to_numpy() + 1
-    words = pc.count_substring(texts, " ").to_numpy() + lines
+    lines = np.ones(len(texts), np.int64)
+    if cleaning.has_lines(texts):
+        lines += pc.count_substring(texts, "\n").to_numpy()
     apply_to_rest(Reason.BOILERPLATE, np.ones(len(texts), bool), has_placeholder)
     apply_to_rest(Reason.BOILERPLATE, lines >= _MIN_LINES, is_list)
     apply_to_rest(
@@ -128,7 +132,7 @@ def is_damaged(raw: Characters) -> np.ndarray:
     rarely has just there.
     """
     codes = raw.codes
-    leads = np.flatnonzero((codes >= 0xC3) & (codes <= 0xEF))
+    leads = np.flatnonzero(codes - np.uint32(0xC3) <= 0xEF - 0xC3)  # below C3 it wraps around
     leads = leads[leads < len(codes) - 2]
     second, third = _is_trail(codes[leads + 1]), _is_trail(codes[leads + 2])
     hit = np.zeros(len(codes), bool)

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from filiberto.corpus import dedup
+from filiberto.corpus import cleaning, dedup
 
 _ENTRY = np.dtype([("key", "<u8"), ("index", "<i8")])
 _PART_ENTRIES = 4 << 20  # sorted at once
@@ -53,7 +53,9 @@ class Lines:
             texts: large strings whose lines are parted by one newline.
             keys: first half of `dedup.keys` of the texts.
         """
-        several = np.array(pc.match_substring(texts, "\n"))
+        several = np.zeros(len(texts), bool)
+        if cleaning.has_lines(texts):
+            several = np.array(pc.match_substring(texts, "\n"))
         parts = [(keys[~several], index[~several])]
         if several.any():
             lines = pc.split_pattern(texts.filter(pa.array(several)), "\n")

@@ -66,7 +66,10 @@ class Process:
         empty = pc.binary_length(texts).to_numpy() == 0
         known[empty & (known == Reason.NONE)] = Reason.EMPTY
         is_foreign = identify.foreign_to(self.language) if self.language else None
-        known = filters.judge(texts, raw, known, skip=self.skip_rules, is_foreign=is_foreign)
+        words = cleaning.count_words(texts)
+        known = filters.judge(
+            texts, raw, known, words=words, skip=self.skip_rules, is_foreign=is_foreign
+        )
         texts, found = personal.find(texts, mask=self.mask_personal)
         found[known >= MALFORMED] = 0
         keys = dedup.keys(texts)
@@ -78,22 +81,23 @@ class Process:
             pa.array(keys[:, 0]),
             pa.array(keys[:, 1]),
             *(pa.array(found[:, i]) for i in range(found.shape[1])),
-            shingled(texts, known == Reason.NONE),
+            shingled(texts, known == Reason.NONE, words=words),
         ]
         return pa.StructArray.from_arrays(columns, fields=list(SCHEMA))
 
 
-def shingled(texts: pa.Array, wanted: np.ndarray) -> pa.Array:
+def shingled(texts: pa.Array, wanted: np.ndarray, *, words: np.ndarray) -> pa.Array:
     """Texts as their shingles are taken from: lower case, one line, a space between units.
 
     Units are words, or characters where words are not parted by spaces.
 
     Args:
         wanted: True where a text needs shingles; elsewhere they are empty.
+        words: how many words each text has.
     """
-    texts = pc.if_else(pa.array(wanted), texts, pa.scalar("", texts.type))
+    if not wanted.all():
+        texts = pc.if_else(pa.array(wanted), texts, pa.scalar("", texts.type))
     texts = pc.utf8_lower(cleaning.one_line(texts))
-    words = pc.count_substring(texts, " ").to_numpy() + 1
     unspaced = pa.array(pc.utf8_length(texts).to_numpy() > _LONG_WORD * words)
     rows = [" ".join(text.replace(" ", "")) for text in texts.filter(unspaced).to_pylist()]
     return pc.replace_with_mask(texts, unspaced, pa.array(rows, texts.type)) if rows else texts

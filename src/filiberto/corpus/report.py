@@ -25,7 +25,7 @@ from filiberto.runfolder import safeio
 NUM_LINES = 10
 _NUM_EXAMPLES = 3
 _EXAMPLE_CHARACTERS = 300
-_SCRIPT_BYTES = 64 << 20  # about so much text is looked at for its scripts
+_SCRIPT_BYTES = 16 << 20  # about so much text is looked at for its scripts
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _FILES = ("report.json", "report.html")
 
