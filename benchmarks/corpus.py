@@ -27,7 +27,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -48,11 +52,9 @@ def main() -> None:
     arguments = parsed()
     work = Path(tempfile.mkdtemp(prefix="filiberto-bench-"))
     try:
-        texts = {
-            scale: scaled(Path(arguments.corpora), work / f"x{scale}", scale)
-            for scale in arguments.scales
-        }
-        share = sampled(Path(arguments.corpora), work / "share", arguments.peer_share)
+        source = Path(arguments.corpora)
+        texts = {n: apart(scaled, source, work / f"x{n}", n) for n in arguments.scales}
+        share = apart(sampled, source, work / "share", arguments.peer_share)
         runs = commands(work, texts, share, arguments.language)
         figures: dict[str, list[dict[str, float]]] = {name: [] for name in runs}
         for _ in range(arguments.repeats):
@@ -64,6 +66,12 @@ def main() -> None:
     show(result)
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+
+
+def apart(call: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a function in another process: what we start inherits our peak of memory."""
+    with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(call, *arguments).result()
 
 
 def parsed() -> argparse.Namespace:
@@ -148,8 +156,8 @@ def measured(command: list[str], out: Path) -> dict[str, float]:
 def summed(
     figures: dict[str, list[dict[str, float]]], texts: dict[int, Path], share: Path
 ) -> dict[str, dict[str, float]]:
-    sizes = {f"all x {scale}": size(text) for scale, text in texts.items()}
-    sizes |= {"peer": size(share), "daft": sizes["all x 1"], "cheap": sizes["all x 1"]}
+    sizes = {f"all x {scale}": apart(size, text) for scale, text in texts.items()}
+    sizes |= {"peer": apart(size, share), "daft": sizes["all x 1"], "cheap": sizes["all x 1"]}
     result = {}
     for name, rows in figures.items():
         count, num_bytes = sizes[name]

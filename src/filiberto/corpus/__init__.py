@@ -132,7 +132,8 @@ def _identified(language: str, settings: CorpusConfig) -> str:
 
     if not language or "wrong_language" in settings.skip_rules:
         return ""
-    if identify.knows(language):
-        return language
+    base = language.split("-")[0]  # without a script: sr-Latn
+    if identify.knows(base):
+        return base
     console.say(f"corpus: the identifier does not know {language}: wrong_language is not applied")
     return ""
