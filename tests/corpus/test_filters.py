@@ -108,6 +108,7 @@ def test_a_foreign_text_goes_where_something_can_tell():
         ("\ufffd" * 3 + "a" * 30, Reason.NONE),
         ("a" + "\u0301" * 100_000, Reason.COMBINING_FLOOD),
         ("a" + "\u0301" * 30, Reason.NONE),
+        ("a" + "\u0301\u200b\u0323\u200b" * 100, Reason.COMBINING_FLOOD),
         ("", Reason.NONE),
     ],
 )

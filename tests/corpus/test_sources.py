@@ -139,6 +139,16 @@ def test_an_unreadable_file_is_refused_by_name(tmp_path: Path):
         names(tmp_path)
 
 
+def test_a_name_that_is_not_utf_8_is_refused(tmp_path: Path):
+    name = os.fsencode(tmp_path) + b"/caf\xe9.txt"
+    try:
+        Path(os.fsdecode(name)).write_text("una frase")
+    except OSError:
+        pytest.skip("this file system has no such names")
+    with pytest.raises(UsageError, match=r"caf\\xe9\.txt': the name is not UTF-8"):
+        sources.find([str(tmp_path)], phrasebook_bytes=1)
+
+
 def test_a_file_that_grew_since_it_was_found_is_noticed(tmp_path: Path):
     file = touch(tmp_path / "a.txt", "uno\n")
     (source,) = sources.find([str(file)], phrasebook_bytes=1)

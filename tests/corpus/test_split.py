@@ -86,8 +86,7 @@ def test_neither_side_is_ever_empty(pairs: list[tuple[int, int]], max_bytes: int
 
 def test_a_validation_document_beside_training_is_found():
     sources = np.array([0, 0, 0, 0, 0, 1, 1])
-    records = np.array([0, 1, 2, 3, 5, 6, 7])
     chosen = np.array([True, True, True, False, True, True, False])
-    # 2 stands beside 3; 5 follows a gap; 6 of the next source stands beside its 7.
-    expected = [False, False, True, False, False, True, False]
-    assert split.beside_the_other_side(sources, records, chosen).tolist() == expected
+    # The third and the fifth stand beside the fourth; the next source's first beside its second.
+    expected = [False, False, True, False, True, True, False]
+    assert split.beside_the_other_side(sources, chosen).tolist() == expected

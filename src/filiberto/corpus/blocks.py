@@ -22,7 +22,7 @@ from filiberto.corpus.sources import Source
 from filiberto.errors import BadDataError
 
 CHUNK_BYTES = 1 << 20
-MAX_RECORD_BYTES = 32 << 20
+MAX_RECORD_BYTES = 16 << 20
 """A record longer than this is no text; it bounds memory for any file."""
 _KEPT_BYTES = 400  # of a record that is too long: a preview's worth, from its head and its tail
 _BLANK_LINES = re.compile(rb"\n[^\S\n]*\n\s*")

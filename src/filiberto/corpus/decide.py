@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from filiberto import console
 from filiberto.config import CorpusConfig
 from filiberto.corpus import dedup, leaks, neardup, split
 from filiberto.corpus.ledger import Ledger
@@ -85,14 +86,18 @@ def sides(
     chosen = split.validation(sources, records, sizes, names=names, max_bytes=wanted, seed=seed)
     validation[left] = chosen
     if Reason.LEAK.label not in skip:
-        leaking = split.beside_the_other_side(sources, records, chosen)
+        leaking = split.beside_the_other_side(sources, chosen)
         leaking[chosen] |= leaks.resembling(
             signatures,
             validation=book.row[left[chosen]],
             training=book.row[left[~chosen]],
         )
         advance(1)
-        if leaking.sum() < chosen.sum():  # else the corpus is too small to part cleanly
+        if leaking.sum() == chosen.sum():
+            console.say(
+                "corpus: training nearly holds all validation text; it is kept all the same"
+            )
+        else:
             reason[left[leaking]] = Reason.LEAK
             validation[left[leaking]] = False
     return Sides(reason, validation, original)

@@ -157,7 +157,8 @@ def _json(lines: Iterator[Decoded], source: Source, name: str) -> Iterator[Decod
         for i, line in enumerate(texts.to_pylist()):
             result = line if i in bad else jsonlines.text_of(line, name)
             if isinstance(result, jsonlines.Wrong):
-                keys_seen.update(result.keys)
+                if len(keys_seen) < _MAX_KEYS:
+                    keys_seen.update(result.keys)
                 place = len(line[: result.position].encode())
                 offset = None if starts is None else int(starts[i]) + place
                 bad[i] = Bad(result.reason, offset, preview(line))
@@ -169,6 +170,7 @@ def _json(lines: Iterator[Decoded], source: Source, name: str) -> Iterator[Decod
         raise _no_such_field(source, "field", name, sorted(keys_seen))
 
 
+_MAX_KEYS = 20  # a file may have another key on each line
 _HAS_FIELD = (Reason.FIELD_TYPE, Reason.LONE_SURROGATE)
 
 
@@ -232,7 +234,9 @@ def _parquet(source: Source, name: str, advance: Callable[[int], None]) -> Itera
             if isinstance(values, pa.DictionaryArray):
                 values = values.dictionary_decode()
             advance(round(source.num_bytes * len(values) / rows))
-            yield _decode(values.cast(pa.large_binary()))
+            raw = values.cast(pa.large_binary())
+            sizes = pc.fill_null(pc.binary_length(raw), 0).to_numpy()
+            yield _decode(raw, too_long=sizes > blocks.MAX_RECORD_BYTES)
 
 
 def _is_text(kind: pa.DataType) -> bool:

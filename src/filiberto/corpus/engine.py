@@ -88,7 +88,7 @@ def processed(
         if log.failure is None:
             raise
     finally:
-        log.stopped = True
+        log.stop()
     # Daft 0.7.26 wraps a task's error in its own, or ends as if nothing had been.
     if log.failure is not None:
         raise log.failure from None

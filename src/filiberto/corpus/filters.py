@@ -29,6 +29,7 @@ MAX_DAMAGED_SHARE = 0.01
 _LEAST_DAMAGES = 3
 MIN_WORDS_TO_REPEAT = 50
 """Gopher, which the limits of repetition are from, reads nothing shorter."""
+_MAX_BYTES_TO_REPEAT = 2 << 20  # what is longer is a book, and would cost much memory
 _MIN_LINES = 5
 _MAX_BULLETS, _MAX_ELLIPSES = 0.9, 0.3  # of the lines; Gopher, section A.1.1
 _BULLETS = r"^ ?[•‣◦⁃▪▫●○■□▶►◆◇➤➢✓✔*·]"
@@ -48,11 +49,14 @@ def malformed(found: Characters) -> np.ndarray:
     damaged = found.count(Kind.REPLACEMENT)
     if damaged.any():
         reasons[damaged > _MOJIBAKE_SHARE * found.lengths] = Reason.MOJIBAKE
-    marks = np.flatnonzero(found.kinds == Kind.MARK)
+    # Cleaning takes format characters out, so they part no marks.
+    seen = np.flatnonzero(found.kinds != Kind.FORMAT)
+    marks = np.flatnonzero(found.kinds[seen] == Kind.MARK)
     first = marks[: max(0, len(marks) - _FLOOD_MARKS + 1)]
     first = first[marks[_FLOOD_MARKS - 1 :] - first == _FLOOD_MARKS - 1]
-    text = np.searchsorted(found.ends, first, side="right")
-    reasons[text[first + _FLOOD_MARKS <= found.ends[text]]] = Reason.COMBINING_FLOOD
+    text = np.searchsorted(found.ends, seen[first], side="right")
+    inside = seen[first + (_FLOOD_MARKS - 1)] < found.ends[text]
+    reasons[text[inside]] = Reason.COMBINING_FLOOD
     return reasons
 
 
@@ -101,6 +105,7 @@ def judge(
     some = solid >= _MIN_SOLID
     apply(Reason.SYMBOLS, some & (signs > MAX_SYMBOL_SHARE * solid))
     apply(Reason.DIGITS, some & (digits > MAX_DIGIT_SHARE * solid))
+    sizes = pc.binary_length(texts).to_numpy()
     lines = np.ones(len(texts), np.int64)
     if cleaning.has_lines(texts):
         lines += pc.count_substring(texts, "\n").to_numpy()
@@ -108,12 +113,12 @@ def judge(
     apply_to_rest(Reason.BOILERPLATE, lines >= _MIN_LINES, is_list)
     apply_to_rest(
         Reason.REPEATED_LINES,
-        lines > 1,
+        (lines > 1) & (sizes <= _MAX_BYTES_TO_REPEAT),
         lambda rows: repetition.repeats_lines(repetition.units(rows, b"\n")),
     )
     apply_to_rest(
         Reason.REPEATED_WORDS,
-        words >= MIN_WORDS_TO_REPEAT,
+        (words >= MIN_WORDS_TO_REPEAT) & (sizes <= _MAX_BYTES_TO_REPEAT),
         lambda rows: repetition.repeats_words(repetition.units(rows, b" \n")),
     )
     if is_foreign is not None:

@@ -89,7 +89,7 @@ def require_sound(
     Raises:
         BadDataError: with the counts and an example.
     """
-    read, bad = sum(book.read.values()), book.bad
+    read, bad = sum(book.read.values()), book.bad & (book.reason != Reason.FILE_DAMAGED)
     if bad.any() and bad.sum() > max_bad_share * read:
         worst = int(np.bincount(book.source[bad]).argmax())
         first = int(book.index[bad & (book.source == worst)][0])

@@ -115,7 +115,8 @@ def _receive(dataset: str, revision: str, file: HubFile, part: Path, *, note: st
     with part.open("ab") as out:
         have = out.tell()
         if have > file.num_bytes:
-            have = out.truncate(0)
+            have = out.seek(0)
+            out.truncate()
         failures = 0
         with progress(f"fetching {name}", total=file.num_bytes, unit="bytes", done=have) as advance:
             while (have := out.tell()) < file.num_bytes:
@@ -143,7 +144,8 @@ def _stream(url: str, *, start: int, out: Any) -> Iterator[bytes]:
     ) as response:
         hf_raise_for_status(response)
         if start and response.status_code != 206:
-            out.truncate(0)
+            out.seek(0)
+            out.truncate()
         # As they come: bytes that wait for a chunk to fill are lost with the line.
         yield from response.iter_bytes()
 

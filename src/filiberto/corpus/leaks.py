@@ -9,6 +9,8 @@ standard deviations, so that chance hides none.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from filiberto.corpus.neardup import NUM_HASHES, Signatures
@@ -17,6 +19,7 @@ MIN_AGREEMENT = 0.3
 """Of 112 hashes, where 0.5 agree on average, fewer than this do once in a hundred thousand."""
 _PAIRS = NUM_HASHES // 2
 _FILTER_BITS = 20
+_PAIRS_AT_ONCE = 1 << 16
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -39,12 +42,12 @@ def resembling(
     found = np.zeros(len(validation), bool)
     for block in signatures.blocks(np.sort(training)):
         for pair in range(_PAIRS):
-            theirs, ours = index[pair].matches(_keys(block, pair))
-            open_pairs = ~found[ours]
-            theirs, ours = theirs[open_pairs], ours[open_pairs]
-            for part in np.array_split(np.arange(len(ours)), len(ours) // 65_536 + 1):
-                equal = np.count_nonzero(block[theirs[part]] == own[ours[part]], axis=1)
-                found[ours[part][equal >= MIN_AGREEMENT * NUM_HASHES]] = True
+            for theirs, ours in index[pair].matches(_keys(block, pair)):
+                left = ~found[ours]
+                theirs, ours = theirs[left], ours[left]
+                equal = np.count_nonzero(block[theirs] == own[ours], axis=1)
+                found[ours[equal >= MIN_AGREEMENT * NUM_HASHES]] = True
+            index[pair].drop(found)
     return found
 
 
@@ -57,14 +60,30 @@ class _Index:
         self._maybe = np.zeros(1 << _FILTER_BITS, bool)
         self._maybe[_bucket(keys)] = True
 
-    def matches(self, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Pairs of equal keys: positions in `keys`, and among the few."""
+    def drop(self, found: np.ndarray) -> None:
+        """Look for some of the few no longer.
+
+        Args:
+            found: True for these, in the order they were given.
+        """
+        left = ~found[self._order]
+        self._order, self._keys = self._order[left], self._keys[left]
+
+    def matches(self, keys: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Pairs of equal keys: positions in `keys`, and among the few; so many at a time."""
         maybe = np.flatnonzero(self._maybe[_bucket(keys)])
         start = np.searchsorted(self._keys, keys[maybe])
         counts = np.searchsorted(self._keys, keys[maybe], side="right") - start
-        theirs = np.repeat(maybe, counts)
-        within = np.arange(len(theirs)) - np.repeat(np.cumsum(counts) - counts, counts)
-        return theirs, self._order[np.repeat(start, counts) + within]
+        totals = np.cumsum(counts)
+        first = 0
+        while first < len(maybe):
+            before = totals[first - 1] if first else 0
+            stop = max(first + 1, int(np.searchsorted(totals, before + _PAIRS_AT_ONCE)))
+            part, sizes = slice(first, stop), counts[first:stop]
+            theirs = np.repeat(maybe[part], sizes)
+            within = np.arange(len(theirs)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+            yield theirs, self._order[np.repeat(start[part], sizes) + within]
+            first = stop
 
 
 def _keys(signatures: np.ndarray, pair: int) -> np.ndarray:

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 KINDS = ("email", "phone", "card")
 MASKS = {kind: f"[{kind}]" for kind in KINDS}
 
-_EMAIL = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}"
+_EMAIL = r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}"
 _CARD = r"\b[2-6]\d{3}(?:[ -]?\d{4}){2}[ -]?\d{1,7}\b|\b3[47]\d{2}[ -]?\d{6}[ -]?\d{5}\b"
 # International, with the area in brackets, or a national number that begins with 0, in groups.
 _PHONE = (

@@ -32,7 +32,14 @@ def documents(
     waiting = 0
     for path in sorted(folder.glob(f"{split}-*.parquet")):
         with pq.ParquetFile(path, memory_map=False) as file:
-            for rows in file.iter_batches(batch_size=_ROWS, columns=["id", "text"]):
+            # A row group holds a few megabytes; a batch over all of them would hold `_ROWS` books.
+            groups = range(file.num_row_groups)
+            parts = (
+                rows
+                for group in groups
+                for rows in file.iter_batches(_ROWS, row_groups=[group], columns=["id", "text"])
+            )
+            for rows in parts:
                 pairs = zip(rows["id"].to_pylist(), rows["text"].to_pylist(), strict=True)
                 for identity, text in pairs:
                     batch.append((identity, text))

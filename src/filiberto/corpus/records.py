@@ -72,6 +72,12 @@ class Log:
         with self._changed:
             self.num_bytes += num_bytes
 
+    def stop(self) -> None:
+        """Tell the readers that nobody wants more."""
+        with self._changed:
+            self.stopped = True
+            self._changed.notify_all()
+
     def fail(self, error: BaseException) -> None:
         """Keep an error if it is the first."""
         with self._changed:
@@ -163,6 +169,8 @@ def _named(source: Source) -> Iterator[None]:
     """Turn what a broken file makes libraries raise into an error that names the file."""
     try:
         yield
+    except pa.ArrowMemoryError:
+        raise  # the machine's fault, not the file's
     except (OSError, EOFError, zlib.error, pa.ArrowException) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise UserError(f"{source.place} cannot be read: {error.strerror}") from None

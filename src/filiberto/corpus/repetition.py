@@ -67,7 +67,7 @@ def units(texts: pa.Array, separators: bytes) -> Units:
     return Units(document, start, end, hashes, np.diff(offsets))
 
 
-@functools.cache
+@functools.lru_cache(maxsize=4)
 def _powers(base: np.uint64, bits: int) -> np.ndarray:
     powers = np.full(1 << bits, base, np.uint64)
     powers[0] = 1

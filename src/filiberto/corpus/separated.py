@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Generic, NamedTuple, TypeVar
 
+_SHOWN_CHARACTERS = 80
 MAX_ROW_CHARACTERS = 8 << 20
 """A quoted field that is not closed within so much text is never closed."""
 _LINE_COST = 64  # memory of a line beside its text, in characters
@@ -47,9 +48,13 @@ def read_header(text: str, name: str, *, tabs: bool) -> Header | list[str]:
     Returns:
         The header, or, where no separator gives such a column, the columns of the best.
     """
+    csv.field_size_limit(max(csv.field_size_limit(), MAX_ROW_CHARACTERS))
     found: list[list[str]] = []
     for separator in "\t" if tabs else ",;\t|":
-        columns = [cell.strip() for cell in next(csv.reader([text], delimiter=separator), [])]
+        try:
+            columns = [cell.strip() for cell in next(csv.reader([text], delimiter=separator), [])]
+        except csv.Error:  # a line end of old in it, a quote that goes on, or no text at all
+            columns = [text[:_SHOWN_CHARACTERS]]
         if name in columns:
             return Header(separator, len(columns), columns.index(name))
         found.append(columns)
@@ -68,7 +73,6 @@ def cells(
     Returns:
         Pairs of first line and cell: None where the row is malformed, empty for a blank line.
     """
-    csv.field_size_limit(max(csv.field_size_limit(), MAX_ROW_CHARACTERS))
     ahead: deque[Line[Mark]] = deque()  # lines that a malformed row before them gave back
 
     def more() -> Iterator[Line[Mark]]:

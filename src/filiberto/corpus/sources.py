@@ -108,6 +108,7 @@ def find(text: Sequence[str], *, phrasebook_bytes: int) -> list[Source]:
         found = sorted(_matches(entry))
         for path, depth in found:
             facts = _readable_file(path)
+            _require_writable_name(path)
             files.setdefault((facts.st_dev, facts.st_ino), (path, depth, facts))
         if not found and len(files) == before:
             raise UsageError(f"no text file matches {entry!r}", hint=f"we read {_SUFFIXES}")
@@ -218,6 +219,16 @@ def _readable_file(path: Path) -> os.stat_result:
         f"{path} is no regular file but a pipe, a socket, a device or a folder",
         hint="copy its content to a file first",
     )
+
+
+def _require_writable_name(path: Path) -> None:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise UsageError(
+            f"{os.fsencode(path)!r}: the name is not UTF-8, so no report could hold it",
+            hint="rename the file",
+        ) from None
 
 
 def _source(name: str, path: Path, facts: os.stat_result) -> Source:

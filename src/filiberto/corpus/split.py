@@ -101,23 +101,20 @@ def _blocks(
     return starts, part[starts]
 
 
-def beside_the_other_side(
-    sources: np.ndarray, records: np.ndarray, chosen: np.ndarray
-) -> np.ndarray:
+def beside_the_other_side(sources: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     """Which validation documents follow or precede a training document in their source.
 
+    What stood between and was dropped, a blank line or a copy, parts no neighbours.
+
     Args:
-        sources, records, chosen: of `validation`.
+        sources: of `validation`.
+        chosen: its result.
 
     Returns:
         True where a document has such a neighbour.
     """
     beside = np.zeros(len(chosen), bool)
-    border = (
-        (sources[1:] == sources[:-1])
-        & (records[1:] == records[:-1] + 1)
-        & (chosen[1:] != chosen[:-1])
-    )
+    border = (sources[1:] == sources[:-1]) & (chosen[1:] != chosen[:-1])
     beside[1:] |= border
     beside[:-1] |= border
     return beside & chosen

@@ -9,7 +9,7 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
@@ -21,8 +21,6 @@ from filiberto.runfolder.manifest import Manifest
 
 # Held-out text the sheet is measured on: all of it with the corpus's default bounds.
 _QUALITY_BYTES = 4_000_000
-
-Batches = Iterable[list[tuple[str, str]]]
 
 
 def build(
@@ -147,10 +145,14 @@ def summary(done: Manifest) -> str:
         if done.settings["split"] == "gpt2"
         else "AutoTokenizer (not RobertaTokenizer, which would cut words as GPT-2 does)"
     )
+    fit = (
+        f"{facts['fertility']:.2f} tokens a word · {facts['bytes_per_token']:.2f} bytes a token"
+        f" · {100 * facts['single_token_words']:.0f} % of words are one token"
+        if facts["words"]
+        else "no validation text to measure it on"
+    )
     return (
-        f"tokenizer: {done.facts['vocab_size']:,} entries · {facts['fertility']:.2f} tokens a word"
-        f" · {facts['bytes_per_token']:.2f} bytes a token"
-        f" · {100 * facts['single_token_words']:.0f} % of words are one token\n"
+        f"tokenizer: {done.facts['vocab_size']:,} entries · {fit}\n"
         f"           learned from {done.facts['sample']['bytes'] / 1e6:,.1f} MB with "
         f"{done.facts['sample']['words']:,} different words, {done.seconds:.0f} s, "
         f"{done.facts['process_peak_bytes'] / 1e9:.2f} GB at most\n"
