@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 BLOCK_RECORDS = 64
-BLOCK_BYTES = 256 << 10
+BLOCK_BYTES = 64 << 10
 """A block ends where it has so many records or bytes: a whole novel is a block of its own."""
 _LEAST_PARTS = 10  # the minimum in bytes never takes more than this fraction of the text
 _FEW_BLOCKS = 10  # with fewer there are smaller blocks
