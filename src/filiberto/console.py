@@ -24,6 +24,11 @@ class Advance(Protocol):
         ...
 
 
+def printable(text: str) -> str:
+    """A text from outside with a `?` for whatever could steer a terminal."""
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
 def say(line: str = "", *, style: str | None = None) -> None:
     """Print one line of the story to standard output, at once.
 

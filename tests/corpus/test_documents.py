@@ -97,3 +97,11 @@ def test_samples_of_whole_files_are_of_three_files(tmp_path: Path):
 def test_a_damaged_file_is_left_to_the_reader(tmp_path: Path):
     (tmp_path / "a.txt.gz").write_bytes(b"\x1f\x8b no")
     assert found(tmp_path) == {"a.txt.gz": "line"}
+
+
+def test_a_name_cannot_steer_the_terminal(tmp_path: Path) -> None:
+    (tmp_path / "\x1b[2Jx.txt").write_text("una frase\nun'altra frase\n", encoding="utf-8")
+    found = documents.resolve(sources.find([str(tmp_path)], phrasebook_bytes=1), "auto")
+    lines = "\n".join(documents.shown(found))
+    assert "?[2Jx.txt" in lines
+    assert "\x1b" not in lines

@@ -156,3 +156,13 @@ def test_a_file_that_grew_since_it_was_found_is_noticed(tmp_path: Path):
     file.write_text("uno\ndue\n")
     with pytest.raises(BadDataError, match=r"a\.txt changed .*: 4 bytes before, 8 now"):
         source.require_unchanged()
+
+
+def test_names_that_clash_never_become_absolute_paths(tmp_path: Path):
+    shallow, deep = tmp_path / "a.txt", tmp_path.parent / "b" / tmp_path.relative_to("/") / "a.txt"
+    for path in (shallow, deep):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("una frase")
+    found = sources.find([str(shallow), str(deep)], phrasebook_bytes=1)
+    assert len({source.name for source in found}) == 2
+    assert not any(source.name.startswith("/") for source in found)

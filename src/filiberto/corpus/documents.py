@@ -21,6 +21,7 @@ from typing import Literal
 
 import pyarrow as pa
 
+from filiberto.console import printable
 from filiberto.corpus import blocks
 from filiberto.corpus.sources import Documents, Source
 
@@ -70,7 +71,7 @@ def shown(sources: Sequence[Source]) -> Iterator[str]:
         chosen = [source for source in sources if source.documents == unit]
         if chosen:
             chosen.sort(key=lambda source: -source.num_bytes)
-            where = f"{len(chosen)} text files" if len(chosen) > 1 else chosen[0].name
+            where = f"{len(chosen)} text files" if len(chosen) > 1 else printable(chosen[0].name)
             samples = [f"  | {sample}" for sample in _samples(chosen, unit)]
             yield f"documents: {_WORDS[unit]} in {where}, it seems{'; such as' if samples else ''}"
             yield from samples
@@ -92,5 +93,5 @@ def _samples(chosen: Sequence[Source], unit: Documents) -> Iterator[str]:
     records = map(_head, chosen) if whole else blocks.records(_head(chosen[0]), unit)
     for record in islice(records, _SAMPLES):
         text = " ".join(record[: 8 * _WIDTH].decode("utf-8", errors="replace").split())
-        text = "".join(c if c.isprintable() else "?" for c in text)
+        text = printable(text)
         yield text if len(text) <= _WIDTH else text[: _WIDTH - 2] + " …"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from filiberto.console import printable
 from filiberto.corpus.decide import Sides
 from filiberto.corpus.ledger import Ledger
 from filiberto.corpus.personal import KINDS
@@ -167,5 +168,5 @@ def _advice(reason: Reason, previews: list[str], source: Source) -> str:
 
 
 def _shortened(label: str) -> str:
-    text = "".join(c if c.isprintable() else "?" for c in label)
+    text = printable(label)
     return text if len(text) <= 27 else text[:12] + "…" + text[-14:]

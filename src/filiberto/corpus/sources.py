@@ -246,7 +246,7 @@ def _source(name: str, path: Path, facts: os.stat_result) -> Source:
 
 def _distinct_names(files: list[tuple[Path, int]]) -> list[str]:
     depths = [depth for _, depth in files]
-    parts = [path.absolute().parts for path, _ in files]
+    parts = [path.absolute().parts[1:] for path, _ in files]  # a name is no absolute path
     while True:
         names = ["/".join(p[-depth:]) for p, depth in zip(parts, depths, strict=True)]
         count = Counter(names)

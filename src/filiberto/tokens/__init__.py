@@ -17,7 +17,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from filiberto.config import Recipe, TokensConfig
-from filiberto.console import Advance, progress, readable_number, say
+from filiberto.console import Advance, printable, progress, readable_number, say
 from filiberto.runfolder import manifest, safeio
 from filiberto.runfolder.manifest import Manifest
 from filiberto.tokens.stream import Split
@@ -165,6 +165,6 @@ def _weights_table(
     for name in sorted(weighed, key=lambda name: -sources.get(name, {}).get("tokens", 0))[:12]:
         tokens = sources.get(name, {}).get("tokens", 0)
         share = 100 * tokens / total
-        yield f"  {weighed[name]:>6g} {readable_number(tokens):>9} {share:>6.1f}  {name}"
+        yield f"  {weighed[name]:>6g} {readable_number(tokens):>9} {share:>6.1f}  {printable(name)}"
     if len(weighed) > 12:
         yield f"  and {len(weighed) - 12} more sources"
