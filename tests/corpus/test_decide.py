@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from filiberto.corpus import reading
+from filiberto.corpus import funnel, reading
 from filiberto.runfolder.manifest import Manifest
 from tests.corpus.conftest import build, number, write
 
@@ -80,6 +80,15 @@ def test_rules_that_are_skipped_drop_nothing(run: Path, tmp_path: Path):
     text = write(tmp_path / "a.txt", [*stories(1, 300, copies=0.5), *stories(1, 5)])
     rules = ("duplicate", "near_duplicate", "leak")
     assert build(run, text, documents="line", skip_rules=rules).facts["total"]["dropped"] == {}
+
+
+def test_text_too_little_to_part_cleanly_is_parted_all_the_same_and_it_is_told(
+    run: Path, tmp_path: Path
+):
+    facts = build(run, write(tmp_path / "a.txt", stories(1, 6)), documents="line").facts
+    assert facts["validation"]["documents"] > 0
+    assert facts["validation"]["leaky"]
+    assert any("too little text to part cleanly" in line for line in funnel.render(facts))
 
 
 def files_of(folder: Path, *text: Path) -> dict[str, str]:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from filiberto import console
 from filiberto.config import CorpusConfig
 from filiberto.corpus import dedup, leaks, neardup, split
 from filiberto.corpus.ledger import Ledger
@@ -30,6 +29,8 @@ class Sides:
     """True where it is for validation."""
     original: np.ndarray
     """Position in the ledger of what a record is a duplicate of; its own where it is none."""
+    leaky: bool
+    """Training nearly holds all validation text, which is kept all the same."""
 
     @property
     def kept(self) -> np.ndarray:
@@ -74,7 +75,7 @@ def sides(
             Reason.NEAR_DUPLICATE, left, neardup.survivors(signatures, book.row[left], advance)
         )
         left = np.flatnonzero(reason == Reason.NONE)
-    validation = np.zeros(len(reason), bool)
+    validation, leaky = np.zeros(len(reason), bool), False
     sources, records = book.source[left], book.record[left]
     sizes = book.num_bytes[left].astype(np.int64)
     wanted = split.wanted_bytes(
@@ -93,11 +94,8 @@ def sides(
             training=book.row[left[~chosen]],
         )
         advance(1)
-        if leaking.sum() == chosen.sum():
-            console.say(
-                "corpus: training nearly holds all validation text; it is kept all the same"
-            )
-        else:
+        leaky = bool(leaking.sum() == chosen.sum())
+        if not leaky:
             reason[left[leaking]] = Reason.LEAK
             validation[left[leaking]] = False
-    return Sides(reason, validation, original)
+    return Sides(reason, validation, original, leaky)

@@ -55,7 +55,7 @@ def count(book: Ledger, sides: Sides, *, names: Sequence[str]) -> dict[str, Any]
     return {
         "total": _account(int(read.sum()), table.sum(axis=1), personal.sum(axis=0)),
         "train": _side(sides.train, book),
-        "validation": _side(sides.validation, book),
+        "validation": {**_side(sides.validation, book), "leaky": sides.leaky},
         "sources": by_source,
     }
 
@@ -136,6 +136,8 @@ def render(facts: dict[str, Any]) -> list[str]:
     line("kept", total["kept"], total["kept_bytes"])
     for split in ("train", "validation"):
         line(f"  {split}", facts[split]["documents"], facts[split]["bytes"])
+    if facts["validation"]["leaky"]:
+        lines.append("  (training nearly holds all of that: too little text to part cleanly)")
     sources = sorted(facts["sources"].items(), key=lambda item: (-item[1]["kept_bytes"], item[0]))
     shown = sources if len(sources) <= _MAX_SOURCES_SHOWN else sources[:_LARGEST_SHOWN]
     if len(sources) > 1:

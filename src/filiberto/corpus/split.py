@@ -32,7 +32,8 @@ def wanted_bytes(total_bytes: int, *, share: float, min_bytes: int, max_bytes: i
 
 def fraction(seed: int, source: str, block: int, part: int = 0) -> float:
     """Where a part of a block falls between 0 and 1."""
-    digest = hashlib.blake2b(f"{seed}\0{source}\0{block}\0{part}".encode(), digest_size=8).digest()
+    place = f"{seed}\0{source}\0{block}" + (f"\0{part}" if part else "")
+    digest = hashlib.blake2b(place.encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") / 2**64
 
 
