@@ -120,7 +120,8 @@ def test_a_language_alone_takes_as_many_files_of_its_default_as_are_asked_for(
     # The last file is read up to the text asked for, to a document, by a footer that counts a
     # little more than text (4 bytes of length a row).
     num_bytes = done.facts["train"]["bytes"] + done.facts["validation"]["bytes"]
-    assert 60_000 - 4 * 900 - 100 < num_bytes <= 60_000
+    # The last document goes beyond, and neighbours of validation text are left out.
+    assert 50_000 < num_bytes <= 60_000
     assert set(done.facts["sources"]) == {f"{FINEWEB}/{path}" for path in chosen(run)}
 
 
