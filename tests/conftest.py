@@ -76,3 +76,22 @@ def filiberto(
         timeout=300,
         check=False,
     )
+
+
+def with_site_code(folder: Path, code: str) -> dict[str, str]:
+    """The environment of a Python that runs `code` first; the code is put into `folder`."""
+    (folder / "sitecustomize.py").write_text(code)
+    return {"PYTHONPATH": os.pathsep.join([str(folder), *sys.path])}
+
+
+# Ends the process at its first attempt to reach anyone, whatever library makes it.
+NO_NETWORK = """\
+import os, sys
+
+def refuse(event, arguments):
+    if event in ("socket.connect", "socket.getaddrinfo", "socket.sendto"):
+        os.write(2, f"NETWORK: {event} {arguments}".encode())
+        os._exit(99)
+
+sys.addaudithook(refuse)
+"""

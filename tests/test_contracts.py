@@ -13,7 +13,7 @@ import pytest
 
 import filiberto
 from filiberto import cli
-from filiberto.cli import COMMANDS
+from filiberto.arguments import COMMANDS
 from filiberto.config import SECTIONS, Recipe
 
 PACKAGE = Path(filiberto.__file__).parent
@@ -116,7 +116,7 @@ def test_only_the_corpus_names_its_engine_and_only_the_command_line_its_parser(
         assert names & {"daft", "pyarrow"} == set()
     if place.parts[0] in ("corpus", "tokenizer", "tokens", "runfolder"):
         assert names & {"torch", "transformers"} == set()
-    if place.name != "cli.py":
+    if place.name != "arguments.py":
         assert "tyro" not in names
 
 

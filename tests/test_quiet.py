@@ -7,19 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import filiberto, italian_lines
-
-# Ends the process at its first attempt, whatever library makes it.
-REFUSE = """\
-import os, sys
-
-def refuse(event, arguments):
-    if event in ("socket.connect", "socket.getaddrinfo", "socket.sendto"):
-        os.write(2, f"NETWORK: {event} {arguments}".encode())
-        os._exit(99)
-
-sys.addaudithook(refuse)
-"""
+from tests.conftest import NO_NETWORK, filiberto, italian_lines, with_site_code
 
 
 @pytest.fixture
@@ -27,11 +15,10 @@ def quiet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The environment of a process that dies of a connection, with nothing switched off by us."""
     site = tmp_path / "site"
     site.mkdir()
-    (site / "sitecustomize.py").write_text(REFUSE)
     ours = ("DO_NOT_TRACK", "HF_HUB_DISABLE_TELEMETRY", "HF_HUB_OFFLINE")
     for name in (*ours, "SCARF_NO_ANALYTICS", "DAFT_ANALYTICS_ENABLED"):
         monkeypatch.delenv(name, raising=False)
-    return {"PYTHONPATH": os.pathsep.join([str(site), *sys.path])}
+    return with_site_code(site, NO_NETWORK)
 
 
 def test_the_corpus_command_opens_no_connection(tmp_path: Path, quiet: dict[str, str]) -> None:

@@ -12,7 +12,7 @@ import torch
 
 from filiberto.evaluate.model import load_reader
 from filiberto.train.checkpoint import restore_model
-from tests.conftest import filiberto, italian_lines
+from tests.conftest import NO_NETWORK, filiberto, italian_lines, with_site_code
 
 RECIPE = """\
 language = "it"
@@ -46,27 +46,14 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-NO_NETWORK = """\
-import os, sys
-
-def refuse(event, arguments):
-    if event in ("socket.connect", "socket.getaddrinfo", "socket.sendto"):
-        os.write(2, f"NETWORK: {event} {arguments}".encode())
-        os._exit(99)
-
-sys.addaudithook(refuse)
-"""
-
-
 @pytest.fixture(scope="module")
 def story(place: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     """What the command prints, in a process that dies if it opens a connection."""
     folder = tmp_path_factory.mktemp("site")
-    (folder / "sitecustomize.py").write_text(NO_NETWORK)
     done = filiberto(
         *("run", "runs/it", "--recipe", "it.toml", "--text", "testi"),
         cwd=place,
-        env={"PYTHONPATH": os.pathsep.join([str(folder), *sys.path])},
+        env=with_site_code(folder, NO_NETWORK),
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -123,13 +110,12 @@ NO_ENGINE = "import sys\nfor name in ('daft', 'pyarrow', 'tensorboard'): sys.mod
 def test_training_needs_only_the_tokens_and_the_tokenizer(
     place: Path, story: str, tmp_path: Path
 ) -> None:
-    (tmp_path / "sitecustomize.py").write_text(NO_ENGINE)
     box = tmp_path / "box"
     for stage in ("tokenizer", "tokens"):
         shutil.copytree(place / "runs" / "it" / stage, box / stage)
     done = filiberto(
         *("train", box, "--size", "tiny", "--train.max-steps", "2", "--train.row-length", "64"),
-        env={"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+        env=with_site_code(tmp_path, NO_ENGINE),
     )
     assert done.returncode == 0, done.stderr
     assert (box / "model" / "model.safetensors").is_file()

@@ -12,12 +12,14 @@ import os
 import sys
 import tomllib
 from collections.abc import Sequence
+from functools import partial
 from importlib import import_module, resources
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from filiberto import __version__
-from filiberto.config import RECIPE_FILE, SECTIONS, Recipe, setting_docs
+from filiberto.arguments import COMMANDS, overridden, parse_places, parse_stage
+from filiberto.config import RECIPE_FILE, SECTIONS, Recipe
 from filiberto.errors import (
     StateError,
     TryAgainError,
@@ -28,29 +30,6 @@ from filiberto.errors import (
 from filiberto.recipe import check_recipe, load_recipe, recipe_to_dict
 
 DEMO_RUN = Path("runs/demo")
-
-# The flags each command takes, beside those of its own section (`run` takes all sections).
-_SOURCE = (
-    "text",
-    "hub",
-    "hub_config",
-    "hub_split",
-    "max_text",
-    "documents",
-    "text_field",
-    "engine",
-)
-COMMANDS: dict[str, tuple[str, ...]] = {
-    "run": (*_SOURCE, "engine", "weights", "language", "time", "size", "seed", "checkpoint_every"),
-    "corpus": (*_SOURCE, "engine", "language", "seed"),
-    "tokenizer": ("language", "seed"),
-    "tokens": ("weights",),
-    "train": ("time", "size", "language", "seed", "checkpoint_every"),
-    "evaluate": ("language",),
-}
-
-# Settings of a section that have a short flag too.
-SHORT = {"documents": "corpus", "text_field": "corpus", "engine": "corpus", "weights": "tokens"}
 
 _ALL = (*COMMANDS, "fill", "look", "languages", "recipes")
 
@@ -161,12 +140,11 @@ def _run_stage(command: str, arguments: list[str]) -> None:
     helping = "--help" in arguments or "-h" in arguments
     sections = SECTIONS if command == "run" and (everything or not helping) else (command,)
     # Once to learn which run and which recipe, and again on top of that recipe.
-    named = _parse(command, arguments, base=Recipe(), sections=sections)
+    description = _description(command, shortened=command == "run" and not sections[1:])
+    parse = partial(parse_stage, command, arguments, sections=sections, description=description)
+    named = parse(base=Recipe())
     base, run = _base_recipe(command, named)
-    parsed = _parse(command, arguments, base=base, sections=sections)
-    names = [f.name for f in dataclasses.fields(base) if hasattr(parsed, f.name)]
-    recipe = dataclasses.replace(base, **{name: getattr(parsed, name) for name in names})
-    recipe = _with_one_end(_with_short_flags(recipe, parsed), base=base)
+    recipe = overridden(base, parse(base=base))
     if problems := check_recipe(recipe):
         raise UsageError("\n".join(problem.lstrip(": ") for problem in problems))
     if recipe.language:
@@ -178,31 +156,13 @@ def _run_stage(command: str, arguments: list[str]) -> None:
         recipe_before = _write_recipe(run, recipe)
         try:
             stage = import_module("filiberto.road" if command == "run" else f"filiberto.{command}")
-            stage.run(recipe, run, force=parsed.force)
+            stage.run(recipe, run, force=named.force)
         except UserError as error:
             # What failed at once and for good leaves nothing behind.
             on_its_way = isinstance(error, (TryAgainError, UnfinishedStageError))
             if recipe_before is not None and not on_its_way and _made(run) == made_before:
                 (run / RECIPE_FILE).write_bytes(recipe_before)
             raise
-
-
-def _with_short_flags(recipe: Recipe, parsed: Any) -> Recipe:
-    """Let what a short flag says go into its section."""
-    for name, section in SHORT.items():
-        if getattr(parsed, name, None) is not None:
-            settings = dataclasses.replace(
-                getattr(recipe, section), **{name: getattr(parsed, name)}
-            )
-            recipe = dataclasses.replace(recipe, **{section: settings})
-    return recipe
-
-
-def _with_one_end(recipe: Recipe, *, base: Recipe) -> Recipe:
-    """Let the end of the run that a flag sets take the place of the base recipe's."""
-    ends, before = recipe.ends, base.ends
-    changed = {name for name, end in ends.items() if end is not None and end != before[name]}
-    return recipe.ended_by(*changed) if changed else recipe
 
 
 def _made(run: Path) -> dict[str, int]:
@@ -234,78 +194,7 @@ def find_recipe(name: str) -> Path:
     return shipped if "/" not in name and shipped.is_file() else Path(name)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class StageArguments:
-    """What every stage's command takes beside settings."""
-
-    run: Path | None = None
-    """Folder of the run, such as runs/it."""
-    recipe: str | None = None
-    """Recipe to start from: a TOML file, or the name of a shipped one."""
-    force: bool = False
-    """Build again what is finished, throwing the old away."""
-
-
-def _parse(command: str, arguments: list[str], *, base: Recipe, sections: tuple[str, ...]) -> Any:
-    """Flags through tyro: RUN, the command's daily flags, and whole sections."""
-    import tyro
-
-    conf = tyro.conf
-    markers = {
-        "run": (conf.Positional, conf.arg(metavar="RUN")),
-        "force": (conf.FlagCreatePairsOff,),
-    }
-    fields = [
-        *_fields(StageArguments, StageArguments()),
-        *_fields(Recipe, base),
-        *(_short_field(name, section, base) for name, section in SHORT.items()),
-    ]
-    names = ("run", "recipe", "force", *COMMANDS[command], *sections)
-    chosen = dataclasses.make_dataclass(
-        command,
-        [
-            (name, Annotated[hint, conf.arg(help=doc), *markers.get(name, ())], default)
-            for name, hint, doc, default in fields
-            if name in names
-        ],
-        frozen=True,
-        kw_only=True,
-    )
-    return tyro.cli(
-        chosen,
-        args=arguments,
-        prog=f"filiberto {command}",
-        description=_description(command, shortened=command == "run" and not sections[1:]),
-    )
-
-
-def _fields(section: type, values: Any) -> list[tuple[str, Any, str | None, Any]]:
-    """Name, type, help and default of each setting of a section."""
-    from typing import get_type_hints
-
-    docs, hints = setting_docs(section), get_type_hints(section)
-    return [
-        (
-            f.name,
-            hints[f.name],
-            docs.get(f.name),
-            dataclasses.field(default=getattr(values, f.name)),
-        )
-        for f in dataclasses.fields(section)
-    ]
-
-
-def _short_field(name: str, section: str, base: Recipe) -> tuple[str, Any, str | None, Any]:
-    """A setting of a section as a flag of its own, unset where it is not given."""
-    settings = getattr(base, section)
-    hint, doc = next(
-        (hint, doc) for key, hint, doc, _ in _fields(type(settings), settings) if key == name
-    )
-    long = f"--{section}.{name}".replace("_", "-")
-    return name, hint | None, f"{doc} Short for {long}.", dataclasses.field(default=None)
-
-
-def _description(command: str, *, shortened: bool) -> str:
+def _description(command: str, *, shortened: bool = False) -> str:
     line = next(line for line in HELP.splitlines() if f"filiberto {command} RUN" in line)
     text = line.split("   ")[-1].strip()
     more = "Every setting of every stage: filiberto run --help-all." if shortened else ""
@@ -341,7 +230,13 @@ class FillArguments:
 
 
 def _fill(arguments: list[str]) -> None:
-    run, texts, flags = _places(arguments, "fill", FillArguments, usage='RUN ["ciao <mask> va?"]')
+    run, texts, flags = parse_places(
+        "fill",
+        arguments,
+        FillArguments,
+        usage='RUN ["ciao <mask> va?"]',
+        description=_description("fill"),
+    )
     from filiberto.evaluate import session
 
     session.fill(run, texts[0] if texts else None, top_k=flags.top_k, as_json=flags.json)
@@ -356,34 +251,12 @@ class LookArguments:
 
 
 def _look(arguments: list[str]) -> None:
-    run, stages, flags = _places(arguments, "look", LookArguments, usage="RUN [STAGE]")
+    run, stages, flags = parse_places(
+        "look", arguments, LookArguments, usage="RUN [STAGE]", description=_description("look")
+    )
     from filiberto import look
 
     look.look(run, stages[0] if stages else None, rows=flags.rows)
-
-
-def _places(
-    arguments: list[str], command: str, flags: type, *, usage: str
-) -> tuple[Path, tuple[str, ...], Any]:
-    """RUN, the words after it, and the flags of a command that reads a finished run."""
-    import tyro
-
-    positional = Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar=usage)]
-    both = dataclasses.make_dataclass(
-        command, [("words", positional), ("flags", Annotated[flags, tyro.conf.arg(name="")])]
-    )
-    parsed = tyro.cli(
-        both,
-        args=arguments,
-        prog=f"filiberto {command}",
-        description=_description(command, shortened=False),
-    )
-    if not parsed.words or len(parsed.words) > 2:
-        raise UsageError("takes a run folder and at most one more word", hint=f"{command} {usage}")
-    run = Path(parsed.words[0])
-    if not run.is_dir():
-        raise UsageError(f"{run} is no folder", hint="make a run first: filiberto run")
-    return run, parsed.words[1:], parsed.flags
 
 
 def _recipes() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filiberto.cli import COMMANDS
+from filiberto.arguments import COMMANDS
 from filiberto.errors import OtherRunError, StateError, UnfinishedStageError
 from filiberto.runfolder import manifest
 from filiberto.runfolder.manifest import Manifest

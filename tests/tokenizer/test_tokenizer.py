@@ -12,6 +12,7 @@ import pytest
 
 from filiberto import corpus, tokenizer, tokens
 from filiberto.config import CorpusConfig, TokenizerConfig
+from filiberto.runfolder import manifest
 from filiberto.tokenizer.vocabulary import vocab_size_for
 from filiberto.tokens.stream import open_stream
 from tests.conftest import italian_lines
@@ -79,7 +80,8 @@ def test_the_sheet_lies_in_the_folder_and_its_core_in_the_manifest(
     assert sheet["text"] == done.facts["quality"]
     assert sheet["vocabulary"]["entries"] == done.facts["vocab_size"] == 450
     assert set(sheet["sources"]) == {"a.txt", "b.txt"}
-    assert sheet["sample"]["documents"] > 600
+    whole = manifest.require(run, "corpus").facts["train"]["documents"]
+    assert sheet["sample"]["documents"] == whole > 600
     assert done.facts["process_peak_bytes"] > 10_000_000
     summary = tokenizer.summary(done)
     assert f"{sheet['text']['fertility']:.2f} tokens a word" in summary
