@@ -56,7 +56,7 @@ def build(
     ):
         return done
     start = time.perf_counter()
-    tokenizer = bpe.load(run / "tokenizer", literal_specials=True)
+    tokenizer = bpe.load(run / "tokenizer")
     header = {"tokenizer": inputs["tokenizer"], "special_ids": bpe.special_ids(tokenizer)}
     facts = {}
     sizes = {name: source["kept_bytes"] for name, source in corpus.facts["sources"].items()}
@@ -102,25 +102,26 @@ def run(recipe: Recipe, run: Path, *, force: bool = False) -> Manifest:
 
 
 class _Tally:
-    """Counts documents and tokens of each source while they go by, batches in order."""
+    """Counts documents and tokens of each source while they go by, in order."""
 
     def __init__(self) -> None:
         self._documents: dict[str, int] = defaultdict(int)
         self._tokens: dict[str, int] = defaultdict(int)
-        self._on_their_way: deque[list[str]] = deque()
+        self._on_their_way: deque[str] = deque()
 
     def texts(self, batches: Iterator[list[tuple[str, str]]]) -> Iterator[list[str]]:
         """The texts of batches of (source, text), whose sources wait for `counted`."""
         for batch in batches:
-            self._on_their_way.append([source for source, _ in batch])
+            self._on_their_way.extend(source for source, _ in batch)
             yield [text for _, text in batch]
 
     def counted(
         self, encoded: Iterator[tuple[NDArray[Any], list[int]]]
     ) -> Iterator[tuple[NDArray[Any], list[int]]]:
-        """The same batches of ids and lengths, counted."""
+        """The same ids and lengths of documents, counted."""
         for ids, lengths in encoded:
-            for source, length in zip(self._on_their_way.popleft(), lengths, strict=True):
+            for length in lengths:
+                source = self._on_their_way.popleft()
                 self._documents[source] += 1
                 self._tokens[source] += length
             yield ids, lengths

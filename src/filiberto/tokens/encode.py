@@ -2,14 +2,16 @@
 
     reading (a thread) -> encoding (a thread, all cores inside) -> ids -> shards
 
-The three overlap, a batch ahead each, so the cores that encode do not wait for the disk or for
-Python. In memory are three batches and a shard, whatever the size of the corpus.
+The three overlap, a group of texts ahead each, so the cores that encode do not wait for the disk or
+for Python. In memory are three groups and a shard, however large the corpus or a document is.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,28 +23,93 @@ from tokenizers import Encoding, Tokenizer
 from filiberto.tokens.shards import dtype_for, write_shard
 
 BATCH_BYTES = 1 << 20
-"""Text in a batch: its encodings take some 500 bytes a token (tokenizers 0.23)."""
+"""Text that is encoded at once: its encodings take some 500 bytes a token (tokenizers 0.23)."""
+PART_CHARACTERS = 1 << 16
+"""Documents that are longer are encoded in parts, so that all cores share one."""
+
+# No split of ours lets a piece hold a space but as its first character, or after another space.
+_BETWEEN_WORDS = re.compile(r"(?<=[^\W_]) (?=[^\W_])")
 
 Item = TypeVar("Item")
+
+
+@dataclass
+class _Group:
+    """Neighbouring parts of documents: which begin one, which end one."""
+
+    texts: list[str] = field(default_factory=list)
+    begins: list[bool] = field(default_factory=list)
+    ends: list[bool] = field(default_factory=list)
 
 
 def encode_documents(
     tokenizer: Tokenizer, batches: Iterable[list[str]]
 ) -> Iterator[tuple[NDArray[Any], list[int]]]:
-    """Encode batches of documents, each `<s> ... </s>`, nothing cut.
+    """Encode documents, each `<s> ... </s>`, nothing cut. Literal specials in them are text.
 
     Args:
-        tokenizer: reads literal specials as text (`bpe.load(..., literal_specials=True)`).
-        batches: lists of texts.
+        tokenizer: of the run.
+        batches: lists of texts in NFC.
 
     Yields:
-        The ids of a batch in one array, and the number of ids of each document.
+        Ids of neighbouring documents in one array, and the number of ids of each document that
+        ends in it.
     """
+    # NFC is what a corpus is in already; without it and the template a twelfth of the time is left.
+    bare = Tokenizer.from_str(tokenizer.to_str())
+    bare.normalizer = None  # type: ignore[assignment]
+    bare.post_processor = None  # type: ignore[assignment]
+    bare.encode_special_tokens = True
+    bos, eos = tokenizer.token_to_id("<s>"), tokenizer.token_to_id("</s>")
     dtype = np.dtype(dtype_for(tokenizer.get_vocab_size()))
-    for encodings in ahead(_encoded(tokenizer, ahead(batches))):
-        lengths = [len(encoding) for encoding in encodings]
-        ids = chain.from_iterable(encoding.ids for encoding in encodings)
-        yield np.fromiter(ids, dtype=dtype, count=sum(lengths)), lengths
+    length = 0
+    for group, encodings in ahead(_encoded(bare, ahead(_groups(batches)))):
+        begins, ends = np.array(group.begins), np.array(group.ends)
+        sizes = np.array([len(encoding) for encoding in encodings])
+        after = np.cumsum(begins + sizes + ends)
+        first, last = (after - ends - sizes - begins)[begins], after[ends] - 1
+        ids = np.empty(after[-1], dtype)
+        inner = np.ones(len(ids), bool)
+        inner[first] = inner[last] = False
+        ids[first], ids[last] = bos, eos
+        ordinary = chain.from_iterable(encoding.ids for encoding in encodings)
+        ids[inner] = np.fromiter(ordinary, dtype, count=int(sizes.sum()))
+        lengths = np.diff(after[ends], prepend=-length).tolist()
+        length = int(after[-1]) - sum(lengths) + length
+        yield ids, lengths
+
+
+def _groups(batches: Iterable[list[str]]) -> Iterator[_Group]:
+    """Parts of documents in groups of BATCH_BYTES, a part more at most."""
+    group, num_bytes = _Group(), 0
+    for text in chain.from_iterable(batches):
+        parts = list(parts_of(text, characters=PART_CHARACTERS))
+        for number, part in enumerate(parts):
+            group.texts.append(part)
+            group.begins.append(number == 0)
+            group.ends.append(number == len(parts) - 1)
+            num_bytes += len(part.encode())
+            if num_bytes >= BATCH_BYTES:
+                yield group
+                group, num_bytes = _Group(), 0
+    if group.texts:
+        yield group
+
+
+def parts_of(text: str, *, characters: int) -> Iterator[str]:
+    """Cut a text where no token can reach across: before a space between two words.
+
+    Args:
+        characters: that a part has at least, but for the last.
+    """
+    start = 0
+    while len(text) - start > characters:
+        found = _BETWEEN_WORDS.search(text, start + characters)
+        if found is None:
+            break
+        yield text[start : found.start()]
+        start = found.start()
+    yield text[start:] if start else text
 
 
 def ahead(items: Iterable[Item]) -> Iterator[Item]:
@@ -55,9 +122,11 @@ def ahead(items: Iterable[Item]) -> Iterator[Item]:
             yield item
 
 
-def _encoded(tokenizer: Tokenizer, batches: Iterable[list[str]]) -> Iterator[list[Encoding]]:
-    for texts in batches:
-        yield tokenizer.encode_batch_fast(texts, add_special_tokens=True)
+def _encoded(
+    tokenizer: Tokenizer, groups: Iterable[_Group]
+) -> Iterator[tuple[_Group, list[Encoding]]]:
+    for group in groups:
+        yield group, tokenizer.encode_batch_fast(group.texts, add_special_tokens=False)
 
 
 def write_shards(
