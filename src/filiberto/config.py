@@ -158,10 +158,18 @@ class TrainConfig:
     """Optimizer steps between lines in metrics.jsonl; 'auto' is a two-hundredth of the run."""
     checkpoint_steps: int | Auto = "auto"
     """Optimizer steps between checkpoints; 'auto' saves by the clock (--checkpoint-every)."""
-    precision: Literal["auto", "bf16", "fp32"] = "auto"
-    """Number format of the arithmetic; 'auto' is bf16 where the hardware computes it natively."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["auto", "bf16", "fp16", "fp32"] = "auto"
+    """Number format of the arithmetic; 'auto' is bf16 where the hardware computes it natively, on
+    older NVIDIA GPUs fp16 with a scaled loss, else fp32. Weights and optimizer are fp32 always."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where to train; 'auto' takes the GPU if there is one."""
+    attention: Literal["auto", "varlen", "sdpa"] = "auto"
+    """How documents in a row are kept apart: 'varlen' tells the GPU where they begin, 'sdpa' masks;
+    'auto' is varlen where it works: on CUDA in half precision without dropout."""
+    compile: bool | Auto = "auto"
+    """Let torch.compile make kernels of its own for this model; 'auto' does on CUDA."""
+    activation_checkpointing: bool = False
+    """Compute what happens inside a layer twice, for less memory."""
 
 
 @dataclass(frozen=True, kw_only=True)

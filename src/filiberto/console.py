@@ -29,6 +29,15 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else "?" for character in text)
 
 
+_silent = False
+
+
+def be_silent() -> None:
+    """Say nothing more in this process: one of those that train together tells the story."""
+    global _silent
+    _silent = True
+
+
 def say(line: str = "", *, style: str | None = None) -> None:
     """Print one line of the story to standard output, at once.
 
@@ -36,6 +45,8 @@ def say(line: str = "", *, style: str | None = None) -> None:
         line: plain text; nothing in it is taken for markup.
         style: colour and weight as `rich` names them, seen on a colour terminal only.
     """
+    if _silent:
+        return
     if style is None or not sys.stdout.isatty():
         print(line, flush=True)
         return
@@ -76,7 +87,9 @@ def progress(what: str, *, total: float, unit: str, done: float = 0.0) -> Iterat
         unit: what is counted, such as `bytes` or `tokens`.
         done: how much of it was done before, which says nothing about the rate.
     """
-    if sys.stderr.isatty():
+    if _silent:
+        yield lambda amount, note="": None
+    elif sys.stderr.isatty():
         with _bar(what, total=total, unit=unit, done=done) as advance:
             yield advance
         return

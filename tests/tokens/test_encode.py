@@ -1,5 +1,4 @@
 import unicodedata
-from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
@@ -9,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from filiberto.errors import StateError
 from filiberto.tokenizer import bpe
 from filiberto.tokens import encode
 from filiberto.tokens.stream import open_stream
@@ -84,35 +82,3 @@ def test_a_long_text_is_cut_and_a_short_one_or_one_without_spaces_is_not() -> No
     assert len(list(encode.parts_of("parola " * 30, characters=70))) == 3
     assert list(encode.parts_of("ab" * 100, characters=70)) == ["ab" * 100]
     assert list(encode.parts_of("", characters=70)) == [""]
-
-
-def test_items_made_ahead_come_in_order_and_all() -> None:
-    assert list(encode.ahead(iter(range(1, 50)))) == list(range(1, 50))
-    assert list(encode.ahead([])) == []
-
-
-def test_an_error_in_what_is_made_ahead_is_not_lost() -> None:
-    def broken() -> Iterator[str]:
-        yield "one"
-        raise StateError("the second is damaged")
-
-    items = encode.ahead(broken())
-    assert next(items) == "one"
-    with pytest.raises(StateError, match="the second is damaged"):
-        next(items)
-
-
-def test_no_more_than_one_item_is_made_ahead() -> None:
-    made = []
-
-    def counted() -> Iterator[int]:
-        for number in range(1, 100):
-            made.append(number)
-            yield number
-
-    items = encode.ahead(counted())
-    for wanted in range(1, 10):
-        assert next(items) == wanted
-        assert len(made) <= wanted + 1
-    items.close()
-    assert len(made) <= 10

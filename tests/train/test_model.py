@@ -1,16 +1,21 @@
+import dataclasses
+
+import pytest
 import torch
+from torch import Tensor
 from transformers import RobertaForMaskedLM
 
-from filiberto.train.attention import block_diagonal
+from filiberto.train.attention import MaskedAttention, block_diagonal
+from filiberto.train.batch import TokenBatch
 from filiberto.train.model import (
     SIZES,
-    TokenBatch,
+    MaskedLoss,
     masked_logits,
-    masked_loss,
     new_model,
     num_parameters,
     roberta_config,
 )
+from filiberto.train.roberta import first_position, hidden_at_slots
 
 SPECIAL = {"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3, "<mask>": 4}
 DOCUMENTS = ([0, 10, 11, 12, 2], [0, 20, 21, 2], [0, 30, 31, 32, 33, 34, 2])
@@ -22,11 +27,105 @@ def model_of(seed: int = 0) -> RobertaForMaskedLM:
 
 
 def packed(documents: tuple[list[int], ...]) -> TokenBatch:
+    """All documents in one row, every position a slot."""
     ids = torch.tensor([[token for document in documents for token in document]])
-    owner = [n for n, document in enumerate(documents) for _ in document]
-    place = [p for document in documents for p in range(len(document))]
-    slots = torch.arange(ids.shape[1])[None]
-    return TokenBatch(ids, torch.tensor([owner]), torch.tensor([place]), slots, ids.clone())
+    owner = torch.tensor([[n for n, document in enumerate(documents) for _ in document]])
+    place = torch.tensor([[p for document in documents for p in range(len(document))]])
+    return batch_of(ids, owner, place, torch.arange(ids.shape[1])[None], ids.clone())
+
+
+def batch_of(
+    ids: Tensor, owner: Tensor, place: Tensor, slots: Tensor, labels: Tensor
+) -> TokenBatch:
+    return TokenBatch(
+        input_ids=ids,
+        position_ids=place,
+        slots=slots,
+        labels=labels,
+        attention=MaskedAttention(block_diagonal(owner, owner)),
+        attention_at_slots=MaskedAttention(block_diagonal(owner.gather(1, slots), owner)),
+        num_labels=int((labels != -100).sum()),
+    )
+
+
+def random_batch(rows: int, *, vocab: int, length: int = 16, slots: int = 5) -> TokenBatch:
+    """Rows of documents of three to six tokens, with some spare slots."""
+    draw = torch.Generator().manual_seed(1)
+    ids = torch.randint(5, vocab, (rows, length), generator=draw)
+    owner = torch.arange(length).expand(rows, -1) // 4
+    owner = owner.where(torch.arange(length) != 4, owner - 1)
+    place = torch.stack([(owner == owner[:, i : i + 1])[:, :i].sum(1) for i in range(length)], 1)
+    where = torch.rand(rows, length, generator=draw).argsort(1)[:, :slots].sort(1).values
+    labels = ids.gather(1, where)
+    labels[0, -2:] = -100
+    return batch_of(ids, owner, place, where, labels)
+
+
+def stock_hidden(model: RobertaForMaskedLM, batch: TokenBatch) -> Tensor:
+    """The last hidden states at the slots by transformers' own classes."""
+    attention = batch.attention
+    assert isinstance(attention, MaskedAttention)
+    hidden = model.roberta(
+        input_ids=batch.input_ids,
+        attention_mask=attention.mask,
+        position_ids=batch.position_ids + first_position(model.config),
+    ).last_hidden_state
+    index = batch.slots[:, :, None].expand(-1, -1, hidden.shape[-1])
+    return hidden.gather(1, index).flatten(0, 1)
+
+
+def stock_loss(model: RobertaForMaskedLM, batch: TokenBatch) -> Tensor:
+    """The loss by transformers' own classes and torch's own function."""
+    logits = model.lm_head(stock_hidden(model, batch))
+    return torch.nn.functional.cross_entropy(logits, batch.labels.flatten(), reduction="sum")
+
+
+def gradients(model: RobertaForMaskedLM, loss: Tensor) -> dict[str, Tensor]:
+    model.zero_grad()
+    loss.backward()
+    return {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+
+
+@pytest.mark.parametrize("checkpointed", [False, True])
+def test_loss_and_gradients_are_those_of_stock_transformers(checkpointed: bool) -> None:
+    model, batch = model_of(), random_batch(6, vocab=64)
+    loss = MaskedLoss(model, dtype=torch.float32, checkpointed=checkpointed)(batch)
+    expected = stock_loss(model, batch)
+    torch.testing.assert_close(loss, expected, rtol=1e-6, atol=0)
+    found, wanted = gradients(model, loss), gradients(model, expected)
+    assert found.keys() == wanted.keys()
+    for name, gradient in found.items():
+        torch.testing.assert_close(gradient, wanted[name], rtol=1e-4, atol=1e-5, msg=name)
+
+
+@pytest.mark.parametrize(("dtype", "bound"), [(torch.bfloat16, 2e-2), (torch.float16, 2e-3)])
+def test_half_precision_is_near(dtype: torch.dtype, bound: float) -> None:
+    model, batch = model_of(), random_batch(6, vocab=64)
+    loss = MaskedLoss(model, dtype=dtype)(batch)
+    expected = stock_loss(model, batch)
+    assert loss.dtype == torch.float32
+    assert abs(loss.item() / expected.item() - 1) < bound
+    found, wanted = gradients(model, loss), gradients(model, expected)
+    for name, gradient in found.items():
+        assert gradient.dtype == torch.float32
+        error = (gradient - wanted[name]).norm() / wanted[name].norm().clamp(min=1e-3)
+        assert error < 20 * bound, name
+
+
+def test_dropout_drops_what_stock_transformers_drops() -> None:
+    config = roberta_config(
+        SIZES["tiny"], vocab_size=64, row_length=16, special_ids=SPECIAL, dropout=0.3
+    )
+    model, batch = new_model(config, seed=0).train(), random_batch(8, vocab=64)
+    with torch.no_grad():
+        last = model.roberta.encoder.layer[1]  # fresh weights let little through
+        last.attention.self.value.weight *= 30
+        last.output.dense.weight *= 30
+        ours = [hidden_at_slots(model, batch, dtype=torch.float32) for _ in range(400)]
+        stock = [stock_hidden(model, batch) for _ in range(400)]
+    # The spread of each number over the draws, on average. Each dropout left out makes it 5 % less or more.
+    spread, wanted = (torch.stack(draws).std(0).mean() for draws in (ours, stock))
+    assert abs(spread / wanted - 1) < 0.01
 
 
 def test_changing_one_document_changes_no_other_documents_logits() -> None:
@@ -49,16 +148,18 @@ def test_a_packed_document_has_the_logits_it_has_alone_in_stock_transformers() -
 
 def test_the_loss_counts_slots_alone_and_spare_ones_not() -> None:
     model = model_of()
-    batch = packed(DOCUMENTS)
-    slots, labels = torch.tensor([[2, 7, 15]]), torch.tensor([[11, 20, -100]])
-    batch = TokenBatch(batch.input_ids, batch.document_ids, batch.position_ids, slots, labels)
+    labels = torch.full((1, 16), -100)
+    labels[0, 2], labels[0, 7] = 11, 20
+    batch = dataclasses.replace(packed(DOCUMENTS), labels=labels)
     logits = masked_logits(model, packed(DOCUMENTS)).log_softmax(-1)
     expected = -(logits[2, 11] + logits[7, 20])
-    torch.testing.assert_close(masked_loss(model, batch), expected, atol=1e-5, rtol=0)
+    loss = MaskedLoss(model, dtype=torch.float32)(batch)
+    torch.testing.assert_close(loss, expected, atol=1e-5, rtol=0)
 
 
 def test_block_diagonal_keeps_documents_apart() -> None:
-    mask = block_diagonal(torch.tensor([[0, 0, 1]]))
+    owner = torch.tensor([[0, 0, 1]])
+    mask = block_diagonal(owner, owner)
     assert mask.tolist() == [[[[True, True, False], [True, True, False], [False, False, True]]]]
 
 

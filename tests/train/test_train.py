@@ -4,6 +4,7 @@ import math
 import shutil
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,8 +23,9 @@ from filiberto.errors import (
 )
 from filiberto.tokens.stream import open_stream
 from filiberto.train import hardware, loop
-from filiberto.train.checkpoint import State
+from filiberto.train.job import Job, new_job
 from filiberto.train.records import read_lines
+from filiberto.train.step import Pending, StepResult, batches_of, train_step
 from tests.conftest import MINIATURE
 
 SHORT = dataclasses.replace(MINIATURE, max_steps=12, checkpoint_steps=4, log_steps=3)
@@ -39,9 +41,9 @@ def run(tmp_path: Path, mini_run: Path) -> Path:
     return folder
 
 
-def job_of(run: Path, settings: TrainConfig) -> loop.Job:
+def job_of(run: Path, settings: TrainConfig) -> Job:
     machine = hardware.find_hardware(device="cpu", precision="fp32")
-    return train._new_job(run, settings=settings, size="tiny", machine=machine, seed=0)
+    return new_job(run, settings=settings, size="tiny", machine=machine, seed=0)
 
 
 def weights(run: Path) -> dict[str, torch.Tensor]:
@@ -52,16 +54,20 @@ def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[k], other[k]) for k in one)
 
 
+def step_of(job: Job, step: int) -> StepResult:
+    return train_step(job, step, batches_of(job, step)).read()
+
+
 def stop_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
     """Let the process die just before it takes a step, as a kill would."""
-    take = loop._one_step
+    take = loop.train_step
 
-    def dying(job: loop.Job, state: State, *rest: object) -> State:
-        if state.step == step:
+    def dying(job: Job, number: int, *rest: Any, **more: Any) -> Pending:
+        if number == step and "stopping" in more:  # not where the speed is measured
             raise KeyboardInterrupt
-        return take(job, state, *rest)
+        return take(job, number, *rest, **more)
 
-    monkeypatch.setattr(loop, "_one_step", dying)
+    monkeypatch.setattr(loop, "train_step", dying)
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.1])
@@ -92,18 +98,18 @@ def test_a_signal_saves_and_the_next_run_goes_on(
     settings = dataclasses.replace(SHORT, checkpoint_steps=1_000)
     whole = shutil.copytree(run, tmp_path / "whole")
     train.build(whole, settings=settings, size="tiny")
-    take = loop._one_step
+    take = loop.train_step
 
-    def signalled(job: loop.Job, state: State, *rest: object) -> State:
-        if state.step == 5:
+    def signalled(job: Job, number: int, *rest: Any, **more: Any) -> Pending:
+        if number == 5 and "stopping" in more:
             os.kill(os.getpid(), signal.SIGTERM)
-        return take(job, state, *rest)
+        return take(job, number, *rest, **more)
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "_one_step", signalled)
-        with pytest.raises(TryAgainError, match="stopped after step 6 of 12"):
+        patch.setattr(loop, "train_step", signalled)
+        with pytest.raises(TryAgainError, match="stopped after step 7 of 12"):
             train.build(run, settings=settings, size="tiny")
-    assert (run / "checkpoints" / "step-00000006").is_dir()
+    assert (run / "checkpoints" / "step-00000007").is_dir()
     train.build(run, settings=settings, size="tiny")
     assert same(weights(run), weights(whole))
 
@@ -112,7 +118,7 @@ def test_micro_batches_change_nothing_but_rounding(run: Path) -> None:
     results = []
     for micro in (512, 128, 32):
         job = job_of(run, dataclasses.replace(SHORT, micro_batch_tokens=micro))
-        results.append([loop.train_step(job, step)[0] for step in range(5)])
+        results.append([step_of(job, step).loss for step in range(5)])
     # 5 AdamW steps in fp32 whose sums run in another order.
     assert results[1] == pytest.approx(results[0], rel=1e-4)
     assert results[2] == pytest.approx(results[0], rel=1e-4)
@@ -128,23 +134,18 @@ def test_learning_goes_below_the_unigram_entropy_and_shuffled_labels_do_not(run:
     settings = dataclasses.replace(MINIATURE, max_steps=150)
     job = job_of(run, settings)
     for step in range(150):
-        loop.train_step(job, step)
+        step_of(job, step)
     assert loop.validate(job).loss < 0.7 * entropy
 
     shuffled = job_of(run, settings)
-    make = loop.make_batch
-
-    def with_shuffled_labels(*args, **kwargs):
-        batch = make(*args, **kwargs)
-        order = np.random.default_rng(0).permutation(batch.labels.numel())
-        return dataclasses.replace(
-            batch, labels=batch.labels.flatten()[order].view_as(batch.labels)
-        )
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "make_batch", with_shuffled_labels)
-        for step in range(150):
-            loop.train_step(shuffled, step)
+    draw = np.random.default_rng(0)
+    for step in range(150):
+        batches = [
+            dataclasses.replace(batch, labels=batch.labels.flatten()[order].view_as(batch.labels))
+            for batch in batches_of(shuffled, step)
+            for order in [draw.permutation(batch.labels.numel())]
+        ]
+        train_step(shuffled, step, batches)
     assert loop.validate(shuffled).loss > 0.95 * entropy
 
 
@@ -159,7 +160,7 @@ def test_a_gradient_that_is_no_number_changes_nothing_and_ends_after_three(run: 
     job = job_of(run, SHORT)
     next(iter(job.model.parameters())).data[5] = float("nan")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "_new_job", lambda *_, **__: job)
+        patch.setattr("filiberto.train.job.new_job", lambda *_, **__: job)
         with pytest.raises(DivergedError, match="not finite at steps 0 to 2"):
             train.build(run, settings=SHORT, size="tiny")
     before = job_of(run, SHORT)

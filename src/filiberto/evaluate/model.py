@@ -15,7 +15,7 @@ from tokenizers import Tokenizer
 
 from filiberto.errors import StateError, UnfinishedStageError
 from filiberto.tokenizer import bpe
-from filiberto.train.model import first_position
+from filiberto.train.roberta import first_position
 
 if TYPE_CHECKING:
     from transformers import RobertaForMaskedLM

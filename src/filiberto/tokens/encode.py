@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
+from filiberto.ahead import ahead
 from filiberto.tokens.shards import dtype_for, write_shard
 
 BATCH_BYTES = 1 << 20
@@ -29,8 +29,6 @@ PART_CHARACTERS = 1 << 16
 
 # No split of ours lets a piece hold a space but as its first character, or after another space.
 _BETWEEN_WORDS = re.compile(r"(?<=[^\W_]) (?=[^\W_])")
-
-Item = TypeVar("Item")
 
 
 @dataclass
@@ -110,16 +108,6 @@ def parts_of(text: str, *, characters: int) -> Iterator[str]:
         yield text[start : found.start()]
         start = found.start()
     yield text[start:] if start else text
-
-
-def ahead(items: Iterable[Item]) -> Iterator[Item]:
-    """The same items, of which the next is made in another thread while one is being used."""
-    iterator = iter(items)
-    with ThreadPoolExecutor(max_workers=1) as thread:
-        waiting = thread.submit(next, iterator, None)
-        while (item := waiting.result()) is not None:
-            waiting = thread.submit(next, iterator, None)
-            yield item
 
 
 def _encoded(

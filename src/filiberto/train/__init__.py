@@ -22,8 +22,8 @@ from filiberto.runfolder.manifest import Manifest
 if TYPE_CHECKING:
     from transformers import RobertaForMaskedLM
 
-    from filiberto.train.hardware import Hardware
-    from filiberto.train.loop import Job, Validation
+    from filiberto.train.job import Job
+    from filiberto.train.loop import Validation
     from filiberto.train.plan import Plan
 
 LivePrompt = Callable[["RobertaForMaskedLM"], str]
@@ -42,6 +42,9 @@ _OF_NO_CONSEQUENCE = (
     "log_steps",
     "checkpoint_steps",
     "device",
+    "attention",
+    "compile",
+    "activation_checkpointing",
 )
 
 
@@ -191,19 +194,26 @@ def _prepare(
     Only when all that has gone well is an earlier training thrown away, if so forced.
     """
     from filiberto.train import hardware, plan
+    from filiberto.train.job import new_job
 
-    machine = hardware.find_hardware(device=settings.device, precision=settings.precision)
+    machine = hardware.find_hardware(
+        device=settings.device,
+        precision=settings.precision,
+        attention=settings.attention,
+        compile=settings.compile,
+        dropout=settings.dropout,
+    )
     environment = hardware.environment(machine)
     hardware.keep_freed_memory()
     kept = None if force else _read_plan(run / PLAN, key=key)
     chosen = kept.size if kept else plan.choose_size(size, seconds=seconds, device=machine.device)
-    job = _new_job(run, settings=settings, size=chosen, machine=machine, seed=seed)
+    job = new_job(run, settings=settings, size=chosen, machine=machine, seed=seed)
     if kept is None:
         fixed = _measured_plan(job, settings=settings, seconds=seconds)
         if force:
             _throw_away(run)
         safeio.write_json(run / PLAN, {"fingerprint": key, **asdict(fixed)})
-        job = _new_job(run, settings=settings, size=chosen, machine=machine, seed=seed)
+        job = new_job(run, settings=settings, size=chosen, machine=machine, seed=seed)
     else:
         fixed = plan.moved(kept, settings, device=machine.device, precision=machine.precision)
         _tell_of_another_machine(run, environment)
@@ -244,71 +254,6 @@ def _measured_plan(job: Job, *, settings: TrainConfig, seconds: float) -> Plan:
         device=draft.device,
         precision=draft.precision,
     )
-
-
-def _new_job(run: Path, *, settings: TrainConfig, size: Size, machine: Hardware, seed: int) -> Job:
-    """A job with fresh weights and a draft of a plan, its speed unknown."""
-    import torch
-
-    from filiberto.tokens.stream import open_stream
-    from filiberto.train import loop, model, optim, plan, sampler
-
-    streams = {s: open_stream(run / "tokens", split=s) for s in ("train", "validation")}
-    header = streams["train"].header
-    _check_agreement(run, header)
-    samplers = {
-        split: sampler.Sampler(
-            stream,
-            row_length=settings.row_length,
-            bos_id=header["special_ids"]["<s>"],
-            name=f"the {split} text",
-            seed=seed if split == "train" else loop.VALIDATION_SEED,
-        )
-        for split, stream in streams.items()
-    }
-    config = model.roberta_config(
-        model.SIZES[size],
-        vocab_size=header["vocab_size"],
-        row_length=settings.row_length,
-        special_ids=header["special_ids"],
-        dropout=settings.dropout,
-    )
-    network = model.new_model(config, seed=seed)
-    torch.nn.Module.to(network, machine.device)
-    draft = plan.make_plan(
-        settings,
-        size=size,
-        vocab_size=header["vocab_size"],
-        text_tokens=len(streams["train"]),
-        seconds=1.0,
-        tokens_per_second=1.0,
-        peak_lr=optim.peak_lr_for(settings, size=size),
-        device=machine.device,
-        precision=machine.precision,
-    )
-    return loop.Job(
-        model=network,
-        optimizers=optim.make_optimizers(network, settings, peak_lr=draft.peak_lr),
-        settings=settings,
-        plan=draft,
-        sampler=samplers["train"],
-        validation=samplers["validation"],
-        special_ids=header["special_ids"],
-        seed=seed,
-    )
-
-
-def _check_agreement(run: Path, header: dict[str, Any]) -> None:
-    """Refuse shards of another tokenizer than the one in the run folder."""
-    from filiberto.train.model import check_special_ids
-
-    own = safeio.sha256_of(run / "tokenizer" / "tokenizer.json")
-    if own != header["tokenizer"]:
-        raise StateError(
-            f"{run / 'tokens'} was made with another tokenizer than {run / 'tokenizer'}",
-            hint=f"make the tokens again: filiberto tokens {run} --force",
-        )
-    check_special_ids(header["special_ids"], vocab_size=header["vocab_size"])
 
 
 def _train(

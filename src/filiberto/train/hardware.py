@@ -5,47 +5,80 @@ from __future__ import annotations
 import ctypes
 import platform
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from typing import Any, Literal
 
 import torch
 
 from filiberto.errors import UsageError
 
+DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Hardware:
-    """Where training runs and in which number format."""
+    """Where training runs, in which number format and by which means."""
 
-    device: Literal["cpu", "cuda"]
-    precision: Literal["bf16", "fp32"]
+    device: Literal["cpu", "cuda", "mps"]
+    precision: Literal["bf16", "fp16", "fp32"]
     name: str
     threads: int
+    attention: Literal["varlen", "sdpa"] = "sdpa"
+    compile: bool = False
 
 
-def find_hardware(*, device: str, precision: str) -> Hardware:
-    """Resolve the settings `device` and `precision` on this machine.
+def find_hardware(
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    attention: str = "auto",
+    compile: bool | str = "auto",
+    dropout: float = 0.0,
+) -> Hardware:
+    """Resolve the settings of these names on this machine.
 
     bf16 is taken only where it is native: `torch.cuda.is_bf16_supported()` also says yes to cards
     that emulate it, and CPUs without the instructions run it a hundred times slower than fp32.
 
     Raises:
-        UsageError: a GPU is asked for and there is none.
+        UsageError: a GPU is asked for and there is none, or attention that it does not have.
     """
-    cuda = torch.cuda.is_available()
-    if device == "cuda" and not cuda:
+    there = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if device == "auto":
+        device = next(name for name, is_there in there.items() if is_there)
+    if not there[device]:
         raise UsageError(
-            "train.device is 'cuda', but torch sees no GPU here",
+            f"train.device is '{device}', but torch sees no such GPU here",
             hint="leave it out, or: --train.device cpu",
         )
-    use_cuda = cuda and device != "cpu"
-    native = _cuda_bf16() if use_cuda else _cpu_bf16()
-    chosen = ("bf16" if native else "fp32") if precision == "auto" else precision
-    return Hardware(
-        device="cuda" if use_cuda else "cpu",
-        precision="bf16" if chosen == "bf16" else "fp32",
-        name=torch.cuda.get_device_name() if use_cuda else _cpu_name(),
-        threads=torch.get_num_threads(),
+    if precision == "auto":
+        native = _cuda_bf16() if device == "cuda" else device == "cpu" and _cpu_bf16()
+        precision = "bf16" if native else "fp16" if device == "cuda" else "fp32"
+    possible = (
+        device == "cuda" and _cuda_bf16() and precision != "fp32" and not dropout and _has_varlen()
     )
+    if attention == "varlen" and not possible:
+        raise UsageError(
+            "train.attention 'varlen' needs an NVIDIA GPU of 2020 or later, half precision "
+            "and no dropout",
+            hint="leave it out, or: --train.attention sdpa",
+        )
+    return Hardware(
+        device=device,  # type: ignore[arg-type]
+        precision=precision,  # type: ignore[arg-type]
+        name=torch.cuda.get_device_name() if device == "cuda" else _cpu_name(),
+        threads=torch.get_num_threads(),
+        attention="varlen" if possible and attention != "sdpa" else "sdpa",
+        compile=device == "cuda" if compile == "auto" else bool(compile),
+    )
+
+
+def _has_varlen() -> bool:
+    return find_spec("torch.nn.attention.varlen") is not None
 
 
 def keep_freed_memory() -> None:

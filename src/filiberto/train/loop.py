@@ -1,62 +1,37 @@
-"""The training loop, top to bottom: batch, loss, step; now and then a log, a validation, a save.
+"""The training loop, top to bottom: step; now and then a log, a validation, a save.
 
-Sampler.rows -> mask_rows -> masked_loss -> backward -> clip -> optimizers
+all_batches, made ahead -> train_step -> results, read a step late -> records, checkpoints
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, closing, nullcontext
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
-from filiberto.config import TrainConfig
+from filiberto.ahead import ahead
 from filiberto.console import Advance, progress, say
 from filiberto.errors import DivergedError, TryAgainError
 from filiberto.signals import stop_requested
 from filiberto.train import checkpoint
 from filiberto.train.checkpoint import State
-from filiberto.train.hashing import key_of
-from filiberto.train.masking import IGNORE_INDEX, mask_rows, num_slots_for
-from filiberto.train.model import TokenBatch, masked_logits, masked_loss
-from filiberto.train.optim import schedule, set_rates
+from filiberto.train.job import Job, in_less_memory
+from filiberto.train.masking import IGNORE_INDEX
+from filiberto.train.model import masked_logits
+from filiberto.train.optim import schedule
 from filiberto.train.plan import Plan
 from filiberto.train.records import Records
-from filiberto.train.sampler import Sampler
+from filiberto.train.step import Pending, StepResult, all_batches, batches_of, train_step
 
-if TYPE_CHECKING:
-    from transformers import RobertaForMaskedLM
-
-# Validation is the same for every run of a corpus: this rate and this seed, whatever is trained.
+# Validation masks at this rate, whatever is trained.
 VALIDATION_MASK_RATE = 0.15
-VALIDATION_SEED = 0
 
 _MAX_BAD_STEPS = 3
-
-
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """What stays the same through a training.
-
-    Attributes:
-        special_ids: id of each special token by its text.
-        sampler: of the training rows.
-        validation: of the validation rows.
-    """
-
-    model: RobertaForMaskedLM
-    optimizers: tuple[torch.optim.Optimizer, ...]
-    settings: TrainConfig
-    plan: Plan
-    sampler: Sampler
-    validation: Sampler
-    special_ids: dict[str, int]
-    seed: int
 
 
 @dataclass(frozen=True)
@@ -67,68 +42,6 @@ class Validation:
     accuracy: float
 
 
-def make_batch(
-    job: Job, sampler: Sampler, *, first_row: int, num_rows: int, mask_rate: float
-) -> TokenBatch:
-    """Rows of a sampler with their holes, on the job's device."""
-    rows = sampler.rows(first_row, num_rows)
-    masked = mask_rows(
-        rows.input_ids,
-        keys=rows.keys,
-        num_slots=num_slots_for(mask_rate, job.plan.row_length),
-        mask_id=job.special_ids["<mask>"],
-        special_ids=np.asarray(list(job.special_ids.values())),
-        vocab_size=job.plan.vocab_size,
-    )
-    arrays = (masked.input_ids, rows.document_ids, rows.positions, masked.slots, masked.labels)
-    return TokenBatch(*(torch.from_numpy(array).to(job.plan.device) for array in arrays))
-
-
-def train_step(job: Job, step: int) -> tuple[float, int, float]:
-    """Take one optimizer step over the global batch, in micro-batches.
-
-    The loss is the mean over all masked tokens of the global batch, so the size of a
-    micro-batch changes nothing but rounding.
-
-    Args:
-        job: what is trained.
-        step: how many steps were taken before.
-
-    Returns:
-        Loss summed over the masked tokens in nats, their number, and the gradient's norm before
-        clipping. Where that is not finite, no step was taken.
-    """
-    plan, first = job.plan, step * job.plan.batch_rows
-    batches = [
-        make_batch(
-            job,
-            job.sampler,
-            first_row=first + offset,
-            num_rows=plan.micro_rows,
-            mask_rate=job.settings.mask_rate,
-        )
-        for offset in range(0, plan.batch_rows, plan.micro_rows)
-    ]
-    count = sum(int((batch.labels != IGNORE_INDEX).sum()) for batch in batches)
-    total = 0.0
-    job.model.train()
-    for index, batch in enumerate(batches):
-        if job.settings.dropout:
-            torch.manual_seed(key_of("dropout", job.seed, step, index) >> 1)
-        with autocast(plan):
-            loss = masked_loss(job.model, batch)
-        (loss / max(1, count)).backward()
-        total += loss.item()
-    norm = torch.nn.utils.clip_grad_norm_(job.model.parameters(), job.settings.clip_norm).item()
-    if np.isfinite(norm) and np.isfinite(total):
-        share = schedule(step, warmup_steps=plan.warmup_steps, max_steps=plan.max_steps)
-        set_rates(job.optimizers, share=share)
-        for optimizer in job.optimizers:
-            optimizer.step()
-    job.model.zero_grad(set_to_none=True)
-    return total, count, norm
-
-
 @torch.no_grad()
 def validate(job: Job) -> Validation:
     """Measure the fixed validation rows at the fixed mask rate."""
@@ -137,21 +50,19 @@ def validate(job: Job) -> Validation:
     total, right, count = 0.0, 0, 0
     job.model.eval()
     for first in range(0, rows, job.plan.micro_rows):
-        batch = make_batch(
-            job,
+        batch = job.batches.make(
             job.validation,
             first_row=first,
             num_rows=min(job.plan.micro_rows, rows - first),
             mask_rate=VALIDATION_MASK_RATE,
         )
-        with autocast(job.plan):
-            logits = masked_logits(job.model, batch).float()
+        logits = masked_logits(job.model, batch, dtype=job.dtype).float()
         labels = batch.labels.flatten()
         total += torch.nn.functional.cross_entropy(
             logits, labels, reduction="sum", ignore_index=IGNORE_INDEX
         ).item()
         right += int((logits.argmax(-1) == labels).sum())
-        count += int((labels != IGNORE_INDEX).sum())
+        count += batch.num_labels
     return Validation(total / max(1, count), right / max(1, count))
 
 
@@ -164,11 +75,11 @@ def measure_speed(job: Job, *, seconds: float) -> float:
         job: a throw-away job.
         seconds: how long to measure, a step at least, one step of warming up not counted.
     """
-    train_step(job, 0)
+    train_step(job, 0, batches_of(job, 0)).read()
     start, steps = time.perf_counter(), 0
     while steps < 1 or time.perf_counter() - start < seconds:
         steps += 1
-        train_step(job, steps)
+        train_step(job, steps, batches_of(job, steps)).read()
     return steps * job.plan.batch_tokens / (time.perf_counter() - start)
 
 
@@ -195,10 +106,15 @@ def train_loop(
     Raises:
         DivergedError: the gradient was not finite three times in a row.
         TryAgainError: a signal asked to stop; everything is saved.
+        StateError: one row does not fit into the memory.
     """
     plan = job.plan
     saver = _Saver(job, run / "checkpoints", seconds=checkpoint_seconds)
     started = time.monotonic() - state.seconds
+
+    def validates(step: int) -> bool:
+        return step % plan.validate_steps == 0 or step == plan.max_steps
+
     with (
         closing(Records(run, metrics_bytes=state.metrics_bytes, step=state.step)) as records,
         stop_requested() as stopping,
@@ -211,21 +127,79 @@ def train_loop(
     ):
         if state.step == 0:
             state = saver.save(state, records)  # proves the disk before any computing
-        while state.step < plan.max_steps:
-            state = _one_step(job, state, records, advance)
+        steps = _Steps(job, stopping=stopping, pause=lambda s: validates(s) or saver.is_due(s))
+        for result, at_rest in steps.results(state.step):
             state = replace(state, seconds=time.monotonic() - started)
-            last = state.step == plan.max_steps
-            if state.step % plan.validate_steps == 0 or last:
-                _validate_and_tell(job, state.step, records, on_validation)
-            stop = stopping() and not last
-            if saver.is_due(state.step) or last or stop:
+            state = _account(job, state, result, records, advance)
+            if not at_rest:
+                continue
+            if validates(state.step):
+                _validate_and_tell(steps.job, state.step, records, on_validation)
+            if saver.is_due(state.step) or result.stopping or state.step == plan.max_steps:
                 state = saver.save(state, records)
-            if stop:
-                raise TryAgainError(
-                    f"stopped after step {state.step:,} of {plan.max_steps:,}; all is saved",
-                    hint="run the same command again (without --force) to go on",
-                )
+        if state.step < plan.max_steps:
+            raise TryAgainError(
+                f"stopped after step {state.step:,} of {plan.max_steps:,}; all is saved",
+                hint="run the same command again (without --force) to go on",
+            )
     return state
+
+
+class _Steps:
+    """Takes steps, and hands out their results when they have come.
+
+    Args:
+        job: what is trained; `self.job` is the same in less memory, where that ran out.
+        stopping: whether this process has been asked to stop.
+        pause: whether, after so many steps, the device is to be at rest.
+    """
+
+    def __init__(
+        self, job: Job, *, stopping: Callable[[], bool], pause: Callable[[int], bool]
+    ) -> None:
+        self.job, self._stopping, self._pause = job, stopping, pause
+
+    def results(self, first: int) -> Iterator[tuple[StepResult, bool]]:
+        """The result of each step from `first` on, and whether no later one is on its way.
+
+        Ends after the plan's last step, or at rest after one that is to be the last.
+        """
+        waiting: deque[Pending] = deque()
+        late = 1 if self.job.plan.device == "cuda" else 0
+        for pending in self._taken(first):
+            waiting.append(pending)
+            first, ending = first + 1, first + 1 == self.job.plan.max_steps
+            while len(waiting) > (0 if ending or self._pause(first) else late):
+                result = waiting.popleft().read()
+                ending = ending or result.stopping
+                yield result, not waiting
+            if ending:
+                return
+
+    def _taken(self, step: int) -> Iterator[Pending]:
+        """Steps without end, in micro-batches that fit."""
+        while True:
+            with closing(ahead(all_batches(self.job, first_step=step))) as batches:
+                try:
+                    for micro_batches in batches:
+                        yield train_step(self.job, step, micro_batches, stopping=self._stopping())
+                        step += 1
+                except torch.OutOfMemoryError:
+                    if self.job.ranks.size > 1:  # the others wait for this one: all begin again
+                        raise
+                    self._shrink()
+
+    def _shrink(self) -> None:
+        """Go on in less memory."""
+        rows = self.job.plan.micro_rows
+        self.job.model.zero_grad(set_to_none=True)
+        self.job = in_less_memory(self.job)
+        if self.job.plan.device == "cuda":
+            torch.cuda.empty_cache()
+        say(
+            f"out of memory with {rows} rows at once: going on with {self.job.plan.micro_rows}; "
+            "the same rows in the same order, but no longer the same to the bit"
+        )
 
 
 class _Saver:
@@ -266,16 +240,18 @@ def _validate_and_tell(
     say(_validation_line(step, job.plan, result) + on_validation(result))
 
 
-def _one_step(job: Job, state: State, records: Records, advance: Advance) -> State:
-    """One step and what is written about it."""
-    total, count, norm = train_step(job, state.step)
-    finite = bool(np.isfinite(total) and np.isfinite(norm))
+def _account(
+    job: Job, state: State, result: StepResult, records: Records, advance: Advance
+) -> State:
+    """What a step came to: into the state, and now and then into the records."""
+    # fp16 finds the scale of its loss by going too far; that is no divergence while it can shrink.
+    bad = not result.finite and result.scale <= 1
     state = replace(
         state,
         step=state.step + 1,
-        bad_steps=0 if finite else state.bad_steps + 1,
-        loss_sum=state.loss_sum + (total if finite else 0.0),
-        loss_count=state.loss_count + (count if finite else 0),
+        bad_steps=state.bad_steps + 1 if bad else 0,
+        loss_sum=state.loss_sum + (result.loss if result.finite else 0.0),
+        loss_count=state.loss_count + (result.num_labels if result.finite else 0),
     )
     if state.bad_steps >= _MAX_BAD_STEPS:
         raise DivergedError(
@@ -286,20 +262,20 @@ def _one_step(job: Job, state: State, records: Records, advance: Advance) -> Sta
     note = ""
     if state.step % job.plan.log_steps == 0 and state.loss_count:
         loss = state.loss_sum / state.loss_count
-        rate = job.optimizers[-1].param_groups[0]["lr"]
-        records.metrics(state.step, loss=loss, learning_rate=rate, gradient_norm=norm)
+        share = schedule(
+            state.step - 1, warmup_steps=job.plan.warmup_steps, max_steps=job.plan.max_steps
+        )
+        records.metrics(
+            state.step,
+            loss=loss,
+            learning_rate=share * job.plan.peak_lr,
+            gradient_norm=result.norm,
+        )
         records.timings(state.step, seconds=state.seconds)
         note = f"loss {loss:.3f}"
         state = replace(state, loss_sum=0.0, loss_count=0)
     advance(job.plan.batch_tokens, note)
     return state
-
-
-def autocast(plan: Plan) -> AbstractContextManager[object]:
-    """bf16 arithmetic where the plan says so; weights and optimizer stay fp32."""
-    if plan.precision == "bf16":
-        return torch.autocast(plan.device, dtype=torch.bfloat16)
-    return nullcontext()
 
 
 def _validation_line(step: int, plan: Plan, result: Validation) -> str:

@@ -1,4 +1,4 @@
-"""The model: transformers' own RobertaForMaskedLM, run so that only masked positions are scored."""
+"""The model: transformers' own RobertaForMaskedLM, its sizes, and its loss at masked positions."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from torch import Tensor
 
 from filiberto.config import Size
 from filiberto.errors import StateError
-from filiberto.train.attention import block_diagonal
+from filiberto.train import roberta
+from filiberto.train.losses import linear_cross_entropy
 
 if TYPE_CHECKING:
     from transformers import RobertaConfig, RobertaForMaskedLM
+
+    from filiberto.train.batch import TokenBatch
 
 
 @dataclass(frozen=True)
@@ -34,25 +37,6 @@ SIZES: dict[Size, Shape] = {
     "base": Shape(12, 768, 12),
     "large": Shape(24, 1024, 16),
 }
-
-
-@dataclass(frozen=True)
-class TokenBatch:
-    """What the model is given, on its device.
-
-    Attributes:
-        input_ids: `[rows, length]`.
-        document_ids: `[rows, length]`.
-        position_ids: `[rows, length]`, from 0 in each document.
-        slots: `[rows, slots]`, positions to score.
-        labels: `[rows, slots]`, -100 at spare slots.
-    """
-
-    input_ids: Tensor
-    document_ids: Tensor
-    position_ids: Tensor
-    slots: Tensor
-    labels: Tensor
 
 
 def num_parameters(shape: Shape, *, vocab_size: int, row_length: int) -> tuple[int, int]:
@@ -100,12 +84,6 @@ def roberta_config(
     )
 
 
-def first_position(config: RobertaConfig) -> int:
-    """RoBERTa's number for the first token of a text: the one after `<pad>`'s id."""
-    assert isinstance(config.pad_token_id, int)
-    return config.pad_token_id + 1
-
-
 def new_model(config: RobertaConfig, *, seed: int) -> RobertaForMaskedLM:
     """A model with random weights that the seed alone decides; the global generator is left be."""
     from transformers import RobertaForMaskedLM
@@ -115,27 +93,44 @@ def new_model(config: RobertaConfig, *, seed: int) -> RobertaForMaskedLM:
         return RobertaForMaskedLM(config)
 
 
-def masked_logits(model: RobertaForMaskedLM, batch: TokenBatch) -> Tensor:
+def masked_logits(
+    model: RobertaForMaskedLM, batch: TokenBatch, *, dtype: torch.dtype = torch.float32
+) -> Tensor:
     """Scores over the vocabulary at the slots only.
 
     Returns:
-        `[rows x slots, vocab]`, in the order of `batch.slots` flattened.
+        `[rows x slots, vocab]` of `dtype`, in the order of `batch.slots` flattened.
     """
-    hidden = model.roberta(
-        input_ids=batch.input_ids,
-        attention_mask=block_diagonal(batch.document_ids),
-        position_ids=batch.position_ids + first_position(model.config),
-    ).last_hidden_state
-    index = batch.slots[:, :, None].expand(-1, -1, hidden.shape[-1])
-    return model.lm_head(hidden.gather(1, index).flatten(0, 1))
+    decoder = model.lm_head.decoder
+    hidden = roberta.head(model, roberta.hidden_at_slots(model, batch, dtype=dtype))
+    return torch.nn.functional.linear(hidden, decoder.weight.to(dtype), decoder.bias.to(dtype))
 
 
-def masked_loss(model: RobertaForMaskedLM, batch: TokenBatch) -> Tensor:
-    """Sum over the slots of the cross-entropy in nats, in fp32."""
-    logits = masked_logits(model, batch)
-    return torch.nn.functional.cross_entropy(
-        logits.float(), batch.labels.flatten(), reduction="sum", ignore_index=-100
-    )
+class MaskedLoss(torch.nn.Module):
+    """The loss of a batch: sum over the slots of the cross-entropy in nats, in fp32.
+
+    Args:
+        model: computes and learns.
+        dtype: of the arithmetic; the weights, the loss and the optimizer stay fp32.
+        checkpointed: spend a third more time to hold no activations inside layers.
+    """
+
+    def __init__(
+        self, model: RobertaForMaskedLM, *, dtype: torch.dtype, checkpointed: bool = False
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self._dtype, self._checkpointed = dtype, checkpointed
+
+    def forward(self, batch: TokenBatch) -> Tensor:
+        """A number."""
+        hidden = roberta.hidden_at_slots(
+            self.model, batch, dtype=self._dtype, checkpointed=self._checkpointed
+        )
+        decoder = self.model.lm_head.decoder
+        return linear_cross_entropy(
+            roberta.head(self.model, hidden), decoder.weight, decoder.bias, batch.labels.flatten()
+        )
 
 
 def check_special_ids(special_ids: dict[str, int], *, vocab_size: int) -> None:

@@ -41,8 +41,14 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
-        """Update every matrix that has a gradient."""
+        """Update every matrix that has a gradient.
+
+        Where the attribute `found_inf`, as torch's fused optimizers have it, is a tensor of 1,
+        nothing changes.
+        """
         loss = closure() if closure is not None else None
+        found_inf = getattr(self, "found_inf", None)
+        keep = 1.0 if found_inf is None else 1 - found_inf
         for group in self.param_groups:
             by_shape: dict[torch.Size, list[Tensor]] = {}
             for parameter in group["params"]:
@@ -50,21 +56,26 @@ class Muon(torch.optim.Optimizer):
                     by_shape.setdefault(parameter.shape, []).append(parameter)
             for (rows, columns), parameters in by_shape.items():
                 # Matrices of one shape go through together: many small products cost more.
-                updates = torch.stack([self._momentum(p, group["momentum"]) for p in parameters])
-                rate = group["lr"] * max(1, rows / columns) ** 0.5
-                for parameter, update in zip(parameters, orthogonalised(updates), strict=True):
-                    parameter.mul_(1 - group["lr"] * group["weight_decay"])
-                    parameter.add_(update, alpha=-rate)
+                momentum = group["momentum"]
+                updates = torch.stack([self._momentum(p, momentum, keep) for p in parameters])
+                rate = keep * (group["lr"] * max(1, rows / columns) ** 0.5)
+                decay = 1 - keep * (group["lr"] * group["weight_decay"])
+                steps = orthogonalised(updates).mul_(rate)
+                for parameter, update in zip(parameters, steps, strict=True):
+                    parameter.mul_(decay).sub_(update)
         return loss
 
-    def _momentum(self, parameter: Tensor, momentum: float) -> Tensor:
+    def _momentum(self, parameter: Tensor, momentum: float, keep: Tensor | float) -> Tensor:
         """The running gradient of a parameter, a step ahead (Nesterov)."""
-        assert parameter.grad is not None
+        gradient = parameter.grad
+        assert gradient is not None
+        if isinstance(keep, Tensor):
+            gradient = gradient.where(keep > 0, 0)
         state = self.state[parameter]
         if not state:
             state["momentum_buffer"] = torch.zeros_like(parameter)
-        buffer = state["momentum_buffer"].lerp_(parameter.grad, 1 - momentum)
-        return parameter.grad.lerp(buffer, momentum)
+        buffer = state["momentum_buffer"].lerp_(gradient, keep * (1 - momentum))
+        return gradient.lerp(buffer, momentum)
 
 
 def orthogonalised(matrices: Tensor) -> Tensor:

@@ -165,12 +165,18 @@ def make_plan(
 
 
 def moved(plan: Plan, settings: TrainConfig, *, device: str, precision: str) -> Plan:
-    """The plan of a stopped training for where it goes on, with what may change between."""
+    """The plan of a stopped training for where it goes on, with what may change between.
+
+    Micro-batches that were found to fit, or made smaller, stay where the device is the same.
+    """
+    micro_rows = micro_rows_for(settings, batch_rows=plan.batch_rows, device=device)
+    if settings.micro_batch_tokens == "auto" and device == plan.device:
+        micro_rows = plan.micro_rows
     return replace(
         plan,
         device=device,
         precision=precision,
-        micro_rows=micro_rows_for(settings, batch_rows=plan.batch_rows, device=device),
+        micro_rows=micro_rows,
         **intervals(settings, steps=plan.max_steps),
     )
 

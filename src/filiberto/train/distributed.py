@@ -1,0 +1,123 @@
+"""Several processes that train one model: each takes its share of every batch.
+
+    torchrun --nproc-per-node N -m filiberto train RUN
+
+Each process (rank) computes the gradients of its own rows; once per global batch they are summed.
+Rank 0 alone writes. Order and masks of the rows are the same for any number of ranks, since they
+are arithmetic on the number of the row.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from filiberto import console
+from filiberto.errors import UsageError
+
+if TYPE_CHECKING:
+    import torch
+
+Module = TypeVar("Module", bound="torch.nn.Module")
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """The processes that train together, seen from one of them.
+
+    Attributes:
+        rank: the number of this one, from 0.
+        size: how many there are.
+    """
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def writes(self) -> bool:
+        """Whether this process is the one that writes."""
+        return self.rank == 0
+
+    def share(self, first: int, count: int) -> tuple[int, int]:
+        """This process's part of `count` rows from `first` on: its first row and how many.
+
+        Raises:
+            UsageError: there are fewer rows than processes.
+        """
+        if count < self.size:
+            raise UsageError(
+                f"a batch of {count} rows cannot be shared by {self.size} processes",
+                hint="raise --train.batch-tokens, or start fewer processes",
+            )
+        begin, end = (count * r // self.size for r in (self.rank, self.rank + 1))
+        return first + begin, end - begin
+
+    def together(self, loss: Module) -> Module | Any:
+        """A module whose gradients are averaged over the processes after each backward pass."""
+        if self.size == 1:
+            return loss
+        from torch.nn.parallel import DistributedDataParallel
+
+        # Every rank makes the weights from the seed: nothing needs to be sent beforehand.
+        return DistributedDataParallel(
+            loss, broadcast_buffers=False, init_sync=False, gradient_as_bucket_view=True
+        )
+
+    def together_at(self, loss: Any, *, last: bool) -> AbstractContextManager[Any]:
+        """A context in which a backward pass meets those of the others only if it is the last."""
+        return loss.no_sync() if self.size > 1 and not last else nullcontext()
+
+    def summed(self, values: torch.Tensor) -> torch.Tensor:
+        """The sum over all processes, of the shape of `values`."""
+        if self.size > 1:
+            from torch import distributed
+
+            distributed.all_reduce(values)
+        return values
+
+
+ALONE = Ranks()
+
+
+def rank_of_this_process() -> Ranks:
+    """As torchrun tells it; alone without torchrun.
+
+    Source:
+        torchrun's documentation, environment variables.
+    """
+    return Ranks(int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")))
+
+
+@contextmanager
+def process_group(*, device: str) -> Iterator[Ranks]:
+    """Join the processes that torchrun has started; without it, be alone.
+
+    Others than the first say nothing.
+    """
+    ranks = rank_of_this_process()
+    if ranks.size == 1:
+        yield ranks
+        return
+    import torch
+    from torch import distributed
+
+    if device == "cuda":
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    if not ranks.writes:
+        console.be_silent()
+    distributed.init_process_group("nccl" if device == "cuda" else "gloo")
+    try:
+        yield ranks
+    finally:
+        distributed.destroy_process_group()
+
+
+def wait_for(ready: Callable[[], bool], *, seconds: float = 1.0) -> None:
+    """Wait until the first process has made what this one needs."""
+    import time
+
+    while not ready():
+        time.sleep(seconds)

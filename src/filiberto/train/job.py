@@ -1,0 +1,173 @@
+"""What stays the same through a training, put together from a run's tokens, settings and machine.
+
+tokens/, tokenizer/ + settings + hardware  ->  samplers, model, optimizers, draft of a plan
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from filiberto.config import Size, TrainConfig
+from filiberto.errors import StateError
+from filiberto.runfolder import safeio
+from filiberto.tokens.stream import open_stream
+from filiberto.train import model, optim, plan
+from filiberto.train.batch import BatchMaker, TokenBatch
+from filiberto.train.distributed import ALONE, Ranks
+from filiberto.train.hardware import DTYPES, Hardware
+from filiberto.train.plan import Plan
+from filiberto.train.sampler import Sampler
+
+if TYPE_CHECKING:
+    from transformers import RobertaForMaskedLM
+
+# Validation is the same for every run of a corpus: this seed, whatever is trained.
+VALIDATION_SEED = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What stays the same through a training.
+
+    Attributes:
+        loss: from a batch to the sum of its losses, in nats.
+        batches: makes them for the job's device.
+        sampler: of the training rows.
+        validation: of the validation rows.
+        ranks: the processes that train together.
+    """
+
+    machine: Hardware
+    model: RobertaForMaskedLM
+    loss: Callable[[TokenBatch], torch.Tensor]
+    optimizers: tuple[torch.optim.Optimizer, ...]
+    scaler: torch.amp.GradScaler
+    settings: TrainConfig
+    plan: Plan
+    batches: BatchMaker
+    sampler: Sampler
+    validation: Sampler
+    seed: int
+    ranks: Ranks = ALONE
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the arithmetic."""
+        return DTYPES[self.plan.precision]
+
+
+def new_job(
+    run: Path,
+    *,
+    settings: TrainConfig,
+    size: Size,
+    machine: Hardware,
+    seed: int,
+    ranks: Ranks = ALONE,
+) -> Job:
+    """A job with fresh weights and a draft of a plan, its speed unknown.
+
+    Raises:
+        StateError: shards are damaged, or of another tokenizer than the run's.
+        BadDataError: the text is shorter than a row.
+    """
+    streams = {s: open_stream(run / "tokens", split=s) for s in ("train", "validation")}
+    header = streams["train"].header
+    _check_agreement(run, header)
+    samplers = {
+        split: Sampler(
+            stream,
+            row_length=settings.row_length,
+            bos_id=header["special_ids"]["<s>"],
+            name=f"the {split} text",
+            seed=seed if split == "train" else VALIDATION_SEED,
+        )
+        for split, stream in streams.items()
+    }
+    config = model.roberta_config(
+        model.SIZES[size],
+        vocab_size=header["vocab_size"],
+        row_length=settings.row_length,
+        special_ids=header["special_ids"],
+        dropout=settings.dropout,
+    )
+    network = model.new_model(config, seed=seed)
+    torch.nn.Module.to(network, machine.device)
+    draft = plan.make_plan(
+        settings,
+        size=size,
+        vocab_size=header["vocab_size"],
+        text_tokens=len(streams["train"]),
+        seconds=1.0,
+        tokens_per_second=1.0,
+        peak_lr=optim.peak_lr_for(settings, size=size),
+        device=machine.device,
+        precision=machine.precision,
+    )
+    return Job(
+        machine=machine,
+        model=network,
+        loss=_loss(network, settings=settings, machine=machine, ranks=ranks),
+        optimizers=optim.make_optimizers(network, settings, peak_lr=draft.peak_lr),
+        scaler=torch.amp.GradScaler(machine.device, enabled=machine.precision == "fp16"),
+        settings=settings,
+        plan=draft,
+        batches=BatchMaker(
+            device=machine.device,
+            special_ids=header["special_ids"],
+            vocab_size=header["vocab_size"],
+            varlen=machine.attention == "varlen",
+        ),
+        sampler=samplers["train"],
+        validation=samplers["validation"],
+        seed=seed,
+        ranks=ranks,
+    )
+
+
+def in_less_memory(job: Job) -> Job:
+    """The same training with half as many rows in a micro-batch, or, where it is one, without
+    keeping what happens inside layers.
+
+    Raises:
+        StateError: it is at its least already.
+    """
+    if job.plan.micro_rows > 1:
+        return replace(job, plan=replace(job.plan, micro_rows=job.plan.micro_rows // 2))
+    if job.settings.activation_checkpointing:
+        raise StateError(
+            f"a single row of {job.plan.row_length} tokens does not fit into the memory",
+            hint="take a smaller --size or --train.row-length",
+        )
+    settings = replace(job.settings, activation_checkpointing=True)
+    loss = _loss(job.model, settings=settings, machine=job.machine, ranks=job.ranks)
+    return replace(job, settings=settings, loss=loss)
+
+
+def _loss(
+    network: RobertaForMaskedLM, *, settings: TrainConfig, machine: Hardware, ranks: Ranks
+) -> Callable[[TokenBatch], torch.Tensor]:
+    loss = model.MaskedLoss(
+        network,
+        dtype=DTYPES[machine.precision],
+        checkpointed=settings.activation_checkpointing,
+    )
+    if machine.compile:
+        loss.compile(dynamic=False)
+    return ranks.together(loss)
+
+
+def _check_agreement(run: Path, header: dict[str, Any]) -> None:
+    """Refuse shards of another tokenizer than the one in the run folder."""
+    own = safeio.sha256_of(run / "tokenizer" / "tokenizer.json")
+    if own != header["tokenizer"]:
+        raise StateError(
+            f"{run / 'tokens'} was made with another tokenizer than {run / 'tokenizer'}",
+            hint=f"make the tokens again: filiberto tokens {run} --force",
+        )
+    model.check_special_ids(header["special_ids"], vocab_size=header["vocab_size"])
