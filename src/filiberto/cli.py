@@ -134,6 +134,7 @@ def _dispatch(command: str, arguments: list[str]) -> None:
 
 def _run_stage(command: str, arguments: list[str]) -> None:
     from filiberto.runfolder import lock
+    from filiberto.train.distributed import rank_of_this_process
 
     everything = "--help-all" in arguments
     arguments = ["--help" if a == "--help-all" else a for a in arguments]
@@ -151,11 +152,20 @@ def _run_stage(command: str, arguments: list[str]) -> None:
         from filiberto.corpus import languages
 
         recipe = dataclasses.replace(recipe, language=languages.canonical(recipe.language))
+    ranks = rank_of_this_process()
+    if ranks.size > 1 and command != "train":
+        raise UsageError(
+            "several processes (torchrun) share `filiberto train` alone",
+            hint=f"make the tokens first: filiberto tokens {run}",
+        )
+    stage = import_module("filiberto.road" if command == "run" else f"filiberto.{command}")
+    if not ranks.writes:
+        stage.run(recipe, run, force=named.force)
+        return
     with lock.own(run):
         made_before = _made(run)
         recipe_before = _write_recipe(run, recipe)
         try:
-            stage = import_module("filiberto.road" if command == "run" else f"filiberto.{command}")
             stage.run(recipe, run, force=named.force)
         except UserError as error:
             # What failed at once and for good leaves nothing behind.

@@ -89,7 +89,8 @@ def progress(what: str, *, total: float, unit: str, done: float = 0.0) -> Iterat
     """
     if _silent:
         yield lambda amount, note="": None
-    elif sys.stderr.isatty():
+        return
+    if sys.stderr.isatty():
         with _bar(what, total=total, unit=unit, done=done) as advance:
             yield advance
         return

@@ -123,7 +123,7 @@ def test_dropout_drops_what_stock_transformers_drops() -> None:
         last.output.dense.weight *= 30
         ours = [hidden_at_slots(model, batch, dtype=torch.float32) for _ in range(400)]
         stock = [stock_hidden(model, batch) for _ in range(400)]
-    # The spread of each number over the draws, on average. Each dropout left out makes it 5 % less or more.
+    # The spread of each number over the draws, on average: less by 5 % where one is left out.
     spread, wanted = (torch.stack(draws).std(0).mean() for draws in (ours, stock))
     assert abs(spread / wanted - 1) < 0.01
 

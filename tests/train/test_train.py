@@ -22,28 +22,12 @@ from filiberto.errors import (
     UnfinishedStageError,
 )
 from filiberto.tokens.stream import open_stream
-from filiberto.train import hardware, loop
-from filiberto.train.job import Job, new_job
+from filiberto.train import loop
+from filiberto.train.job import Job
 from filiberto.train.records import read_lines
-from filiberto.train.step import Pending, StepResult, batches_of, train_step
+from filiberto.train.step import Pending, batches_of, train_step
 from tests.conftest import MINIATURE
-
-SHORT = dataclasses.replace(MINIATURE, max_steps=12, checkpoint_steps=4, log_steps=3)
-
-
-@pytest.fixture
-def run(tmp_path: Path, mini_run: Path) -> Path:
-    """A run whose tokens are finished and that nobody has trained."""
-    folder = tmp_path / "run"
-    folder.mkdir()
-    for name in ("tokens", "tokenizer"):
-        shutil.copytree(mini_run / name, folder / name)
-    return folder
-
-
-def job_of(run: Path, settings: TrainConfig) -> Job:
-    machine = hardware.find_hardware(device="cpu", precision="fp32")
-    return new_job(run, settings=settings, size="tiny", machine=machine, seed=0)
+from tests.train.conftest import SHORT, job_of, step_of
 
 
 def weights(run: Path) -> dict[str, torch.Tensor]:
@@ -52,10 +36,6 @@ def weights(run: Path) -> dict[str, torch.Tensor]:
 
 def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[k], other[k]) for k in one)
-
-
-def step_of(job: Job, step: int) -> StepResult:
-    return train_step(job, step, batches_of(job, step)).read()
 
 
 def stop_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:

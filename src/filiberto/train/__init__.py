@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 from filiberto.config import DEFAULT_TIME, Auto, Recipe, Size, TrainConfig, parse_seconds
 from filiberto.console import readable_number, readable_seconds, say
-from filiberto.errors import OtherRunError, StateError
+from filiberto.errors import OtherRunError, StateError, TryAgainError
 from filiberto.runfolder import manifest, safeio
 from filiberto.runfolder.manifest import Manifest
 
 if TYPE_CHECKING:
     from transformers import RobertaForMaskedLM
 
+    from filiberto.train.distributed import Ranks
+    from filiberto.train.hardware import Hardware
     from filiberto.train.job import Job
     from filiberto.train.loop import Validation
     from filiberto.train.plan import Plan
@@ -93,22 +95,37 @@ def build(
     asked = _of_consequence(settings, size=size, seed=seed, time=time)
     if done := manifest.finished_as_asked(run, "model", settings=asked, inputs=inputs, force=force):
         return done
+    from filiberto.train import hardware
+    from filiberto.train.distributed import process_group
     from filiberto.train.plan import training_seconds
 
     fingerprint = manifest.fingerprint("train", settings=asked, inputs=inputs)
-    _check_way(run, fingerprint=fingerprint, force=force)
-    seconds = training_seconds(time, elapsed=elapsed)
-    job = _prepare(
-        run, settings=settings, size=size, seconds=seconds, seed=seed, key=fingerprint, force=force
-    )
-    facts = _train(
-        job,
-        run,
-        fingerprint=fingerprint,
-        checkpoint_seconds=parse_seconds(checkpoint_every),
-        live_prompt=live_prompt,
-    )
-    return _export(job, run, settings=asked, inputs=inputs, facts=facts, language=language)
+    machine = hardware.hardware_for(settings)
+    with process_group(device=machine.device) as ranks:
+        if ranks.writes:
+            _check_way(run, fingerprint=fingerprint, force=force)
+        job = _prepare(
+            run,
+            settings=settings,
+            size=size,
+            seconds=training_seconds(time, elapsed=elapsed),
+            seed=seed,
+            key=fingerprint,
+            force=force,
+            machine=machine,
+            ranks=ranks,
+        )
+        facts = _train(
+            job,
+            run,
+            fingerprint=fingerprint,
+            checkpoint_seconds=parse_seconds(checkpoint_every),
+            live_prompt=live_prompt,
+        )
+        if ranks.writes:
+            _export(job, run, settings=asked, inputs=inputs, facts=facts, language=language)
+        ranks.wait()
+    return manifest.require(run, "model")
 
 
 def run(recipe: Recipe, run: Path, *, force: bool = False, elapsed: float = 0.0) -> Manifest:
@@ -188,6 +205,8 @@ def _prepare(
     seed: int,
     key: str,
     force: bool,
+    machine: Hardware,
+    ranks: Ranks,
 ) -> Job:
     """Open the tokens, fix the plan and make a model with random weights.
 
@@ -196,28 +215,27 @@ def _prepare(
     from filiberto.train import hardware, plan
     from filiberto.train.job import new_job
 
-    machine = hardware.find_hardware(
-        device=settings.device,
-        precision=settings.precision,
-        attention=settings.attention,
-        compile=settings.compile,
-        dropout=settings.dropout,
-    )
-    environment = hardware.environment(machine)
+    environment = {**hardware.environment(machine), "processes": ranks.size}
     hardware.keep_freed_memory()
     kept = None if force else _read_plan(run / PLAN, key=key)
+    ranks.wait()  # all have read it before one writes
     chosen = kept.size if kept else plan.choose_size(size, seconds=seconds, device=machine.device)
-    job = new_job(run, settings=settings, size=chosen, machine=machine, seed=seed)
+    parts = {"settings": settings, "size": chosen, "machine": machine, "seed": seed}
+    job = new_job(run, **parts, ranks=ranks)
     if kept is None:
         fixed = _measured_plan(job, settings=settings, seconds=seconds)
-        if force:
-            _throw_away(run)
-        safeio.write_json(run / PLAN, {"fingerprint": key, **asdict(fixed)})
-        job = new_job(run, settings=settings, size=chosen, machine=machine, seed=seed)
+        if ranks.writes:
+            if force:
+                _throw_away(run)
+            _write_plan(run, fixed, key=key)
+        ranks.wait()
+        fixed = _read_plan(run / PLAN, key=key) or fixed  # that of the one that writes
+        job = new_job(run, **parts, ranks=ranks)
     else:
         fixed = plan.moved(kept, settings, device=machine.device, precision=machine.precision)
         _tell_of_another_machine(run, environment)
-    safeio.write_json(run / ENVIRONMENT, environment)
+    if ranks.writes:
+        safeio.write_json(run / ENVIRONMENT, environment)
     say(plan.describe(fixed))
     return dataclasses.replace(job, plan=fixed)
 
@@ -264,7 +282,10 @@ def _train(
     checkpoint_seconds: float,
     live_prompt: LivePrompt | None,
 ) -> dict[str, Any]:
+    import torch
+
     from filiberto.train import checkpoint, loop
+    from filiberto.train.job import in_less_memory
 
     state = checkpoint.load_newest(
         run / "checkpoints", model=job.model, optimizers=job.optimizers, fingerprint=fingerprint
@@ -279,13 +300,23 @@ def _train(
         results.append(result)
         return live_prompt(job.model) if live_prompt else ""
 
-    state = loop.train_loop(
-        job,
-        run,
-        state=state,
-        checkpoint_seconds=checkpoint_seconds,
-        on_validation=on_validation,
-    )
+    try:
+        state = loop.train_loop(
+            job,
+            run,
+            state=state,
+            checkpoint_seconds=checkpoint_seconds,
+            on_validation=on_validation,
+        )
+    except torch.OutOfMemoryError:
+        # Of several processes one alone cannot go on with less: all begin again from the plan.
+        less = in_less_memory(job)
+        _write_plan(run, less.plan, key=fingerprint)
+        raise TryAgainError(
+            f"out of memory with {job.plan.micro_rows} rows at once; the plan is changed to "
+            f"{less.plan.micro_rows}",
+            hint="run the same command again (without --force) to go on",
+        ) from None
     # None where the last step was taken, and its validation made, before a stop.
     result = results[-1] if results else loop.validate(job)
     return {
@@ -329,6 +360,10 @@ def _export(
             facts=facts,
             seconds=facts["seconds"],
         )
+
+
+def _write_plan(run: Path, plan: Plan, *, key: str) -> None:
+    safeio.write_json(run / PLAN, {"fingerprint": key, **asdict(plan)})
 
 
 def _read_plan(path: Path, *, key: str) -> Plan | None:

@@ -10,7 +10,7 @@ are arithmetic on the number of the row.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -61,14 +61,29 @@ class Ranks:
             return loss
         from torch.nn.parallel import DistributedDataParallel
 
-        # Every rank makes the weights from the seed: nothing needs to be sent beforehand.
-        return DistributedDataParallel(
-            loss, broadcast_buffers=False, init_sync=False, gradient_as_bucket_view=True
-        )
+        # The seed makes weights and buffers alike everywhere: only gradients need to be sent.
+        buffers = [name for name, _ in loss.named_buffers()]
+        DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(loss, buffers)
+        return DistributedDataParallel(loss, init_sync=False, gradient_as_bucket_view=True)
 
     def together_at(self, loss: Any, *, last: bool) -> AbstractContextManager[Any]:
         """A context in which a backward pass meets those of the others only if it is the last."""
         return loss.no_sync() if self.size > 1 and not last else nullcontext()
+
+    def any(self, here: bool, device: str) -> bool:
+        """Whether something is so in any process; all get the same answer, and wait for it."""
+        if self.size == 1:
+            return here
+        import torch
+
+        return bool(self.summed(torch.tensor(float(here), device=device)))
+
+    def wait(self) -> None:
+        """Wait until all processes are here."""
+        if self.size > 1:
+            from torch import distributed
+
+            distributed.barrier()
 
     def summed(self, values: torch.Tensor) -> torch.Tensor:
         """The sum over all processes, of the shape of `values`."""
@@ -113,11 +128,3 @@ def process_group(*, device: str) -> Iterator[Ranks]:
         yield ranks
     finally:
         distributed.destroy_process_group()
-
-
-def wait_for(ready: Callable[[], bool], *, seconds: float = 1.0) -> None:
-    """Wait until the first process has made what this one needs."""
-    import time
-
-    while not ready():
-        time.sleep(seconds)

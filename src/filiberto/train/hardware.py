@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import torch
 
+from filiberto.config import TrainConfig
 from filiberto.errors import UsageError
 
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
@@ -74,6 +75,21 @@ def find_hardware(
         threads=torch.get_num_threads(),
         attention="varlen" if possible and attention != "sdpa" else "sdpa",
         compile=device == "cuda" if compile == "auto" else bool(compile),
+    )
+
+
+def hardware_for(settings: TrainConfig) -> Hardware:
+    """What the settings of a training come to on this machine.
+
+    Raises:
+        UsageError: see `find_hardware`.
+    """
+    return find_hardware(
+        device=settings.device,
+        precision=settings.precision,
+        attention=settings.attention,
+        compile=settings.compile,
+        dropout=settings.dropout,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -32,6 +32,9 @@ from filiberto.train.step import Pending, StepResult, all_batches, batches_of, t
 VALIDATION_MASK_RATE = 0.15
 
 _MAX_BAD_STEPS = 3
+
+# A GPU works at a step while the host reads how the one before went.
+_LATE_STEPS = {"cuda": 1}
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ def measure_speed(job: Job, *, seconds: float) -> float:
     """
     train_step(job, 0, batches_of(job, 0)).read()
     start, steps = time.perf_counter(), 0
-    while steps < 1 or time.perf_counter() - start < seconds:
+    while steps < 1 or job.ranks.any(time.perf_counter() - start < seconds, job.plan.device):
         steps += 1
         train_step(job, steps, batches_of(job, steps)).read()
     return steps * job.plan.batch_tokens / (time.perf_counter() - start)
@@ -116,7 +119,7 @@ def train_loop(
         return step % plan.validate_steps == 0 or step == plan.max_steps
 
     with (
-        closing(Records(run, metrics_bytes=state.metrics_bytes, step=state.step)) as records,
+        _records(job, run, state) as records,
         stop_requested() as stopping,
         progress(
             "train",
@@ -131,18 +134,26 @@ def train_loop(
         for result, at_rest in steps.results(state.step):
             state = replace(state, seconds=time.monotonic() - started)
             state = _account(job, state, result, records, advance)
-            if not at_rest:
-                continue
-            if validates(state.step):
+            if at_rest and records and validates(state.step):
                 _validate_and_tell(steps.job, state.step, records, on_validation)
-            if saver.is_due(state.step) or result.stopping or state.step == plan.max_steps:
+            if at_rest and saver.is_due(state.step):
                 state = saver.save(state, records)
+        state = saver.save(state, records)
         if state.step < plan.max_steps:
             raise TryAgainError(
                 f"stopped after step {state.step:,} of {plan.max_steps:,}; all is saved",
                 hint="run the same command again (without --force) to go on",
             )
     return state
+
+
+def _records(
+    job: Job, run: Path, state: State
+) -> AbstractContextManager[Records] | nullcontext[None]:
+    """The files that tell the course of the training, for the process that writes."""
+    if not job.ranks.writes:
+        return nullcontext()
+    return closing(Records(run, metrics_bytes=state.metrics_bytes, step=state.step))
 
 
 class _Steps:
@@ -165,15 +176,19 @@ class _Steps:
         Ends after the plan's last step, or at rest after one that is to be the last.
         """
         waiting: deque[Pending] = deque()
-        late = 1 if self.job.plan.device == "cuda" else 0
+        late = _LATE_STEPS.get(self.job.plan.device, 0)
+        taken, done, end = first, first, self.job.plan.max_steps
         for pending in self._taken(first):
             waiting.append(pending)
-            first, ending = first + 1, first + 1 == self.job.plan.max_steps
-            while len(waiting) > (0 if ending or self._pause(first) else late):
+            taken += 1
+            while len(waiting) > (0 if taken >= end or self._pause(taken) else late):
                 result = waiting.popleft().read()
-                ending = ending or result.stopping
+                done += 1
+                if result.stopping:
+                    # The same for all processes, wherever each of them is just now.
+                    end = min(end, done + late)
                 yield result, not waiting
-            if ending:
+            if taken >= end:
                 return
 
     def _taken(self, step: int) -> Iterator[Pending]:
@@ -213,7 +228,7 @@ class _Saver:
 
     def __init__(self, job: Job, folder: Path, *, seconds: float) -> None:
         self._job, self._folder, self._seconds = job, folder, seconds
-        self._saved_at = time.monotonic()
+        self._saved_at, self._saved_step = time.monotonic(), -1
 
     def is_due(self, step: int) -> bool:
         """Whether to save after this step."""
@@ -222,13 +237,15 @@ class _Saver:
             return time.monotonic() - self._saved_at >= self._seconds
         return step % steps == 0
 
-    def save(self, state: State, records: Records) -> State:
-        """Commit a checkpoint; returns the state as it was written."""
+    def save(self, state: State, records: Records | None) -> State:
+        """Commit a checkpoint, unless it is there; returns the state as it was written."""
+        if records is None or state.step == self._saved_step:
+            return state
         state = replace(state, metrics_bytes=records.metrics_bytes)
         checkpoint.save(
             self._folder, model=self._job.model, optimizers=self._job.optimizers, state=state
         )
-        self._saved_at = time.monotonic()
+        self._saved_at, self._saved_step = time.monotonic(), state.step
         return state
 
 
@@ -241,7 +258,7 @@ def _validate_and_tell(
 
 
 def _account(
-    job: Job, state: State, result: StepResult, records: Records, advance: Advance
+    job: Job, state: State, result: StepResult, records: Records | None, advance: Advance
 ) -> State:
     """What a step came to: into the state, and now and then into the records."""
     # fp16 finds the scale of its loss by going too far; that is no divergence while it can shrink.
@@ -265,13 +282,14 @@ def _account(
         share = schedule(
             state.step - 1, warmup_steps=job.plan.warmup_steps, max_steps=job.plan.max_steps
         )
-        records.metrics(
-            state.step,
-            loss=loss,
-            learning_rate=share * job.plan.peak_lr,
-            gradient_norm=result.norm,
-        )
-        records.timings(state.step, seconds=state.seconds)
+        if records is not None:
+            records.metrics(
+                state.step,
+                loss=loss,
+                learning_rate=share * job.plan.peak_lr,
+                gradient_norm=result.norm,
+            )
+            records.timings(state.step, seconds=state.seconds)
         note = f"loss {loss:.3f}"
         state = replace(state, loss_sum=0.0, loss_count=0)
     advance(job.plan.batch_tokens, note)

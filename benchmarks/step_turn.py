@@ -1,0 +1,277 @@
+"""One turn of `step.py`: a contestant trains for some seconds and says how fast it was.
+
+python benchmarks/step_turn.py NAME RUN SIZE ROW_LENGTH SECONDS MASK_RATE DEVICE
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import (
+    DataCollatorForLanguageModeling,
+    PreTrainedTokenizerFast,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+)
+
+from filiberto.ahead import ahead
+from filiberto.config import TrainConfig
+from filiberto.tokens.stream import open_stream
+from filiberto.train import hardware, model
+from filiberto.train.job import Job, new_job
+from filiberto.train.step import all_batches, batches_of, train_step, update
+
+ARTICLE_ROWS, ARTICLE_LENGTH = 16, 512
+
+
+class Turn:
+    """What every contestant needs: the run, the model's shape, the machine."""
+
+    def __init__(self, run: Path, size: Any, row_length: int, mask_rate: float, device: Any):
+        self.run, self.size, self.row_length = run, size, row_length
+        self.mask_rate, self.device = mask_rate, device
+        self.stream = open_stream(run / "tokens", split="train")
+        self.header = self.stream.header
+
+    def network(self, *, row_length: int) -> Any:
+        """The model as the others have it: stock, with dropout of 0.1."""
+        config = model.roberta_config(
+            model.SIZES[self.size],
+            vocab_size=self.header["vocab_size"],
+            row_length=row_length,
+            special_ids=self.header["special_ids"],
+            dropout=0.1,
+        )
+        return model.new_model(config, seed=0).to(self.device).train()
+
+    def job(self) -> Job:
+        settings = TrainConfig(
+            row_length=self.row_length,
+            mask_rate=self.mask_rate,
+            device=self.device,
+            max_steps=100_000,
+        )
+        machine = hardware.hardware_for(settings)
+        return new_job(self.run, settings=settings, size=self.size, machine=machine, seed=0)
+
+
+def article(turn: Turn, seconds: float) -> dict[str, Any]:
+    """The loop of the article, its documents padded to 512, every position a label."""
+    special = turn.header["special_ids"]
+    network = turn.network(row_length=ARTICLE_LENGTH)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-4)
+
+    def step(documents: list[np.ndarray]) -> int:
+        ids = np.full((len(documents), ARTICLE_LENGTH), special["<pad>"])
+        for row, document in zip(ids, documents, strict=True):
+            row[: len(document)] = document[:ARTICLE_LENGTH]
+        labels = torch.from_numpy(ids).to(turn.device)
+        seen = (labels != special["<pad>"]).long()
+        hidden = (torch.rand(labels.shape, device=turn.device) < 0.15) & (seen > 0)
+        inputs = labels.masked_fill(hidden, special["<mask>"])
+        network(input_ids=inputs, attention_mask=seen, labels=labels).loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        return sum(min(len(document), ARTICLE_LENGTH) for document in documents)
+
+    batches = documents_of(turn)
+    step(next(batches))
+    return timed(lambda: step(next(batches)), seconds, turn.device)
+
+
+def documents_of(turn: Turn) -> Iterator[list[np.ndarray]]:
+    ids = turn.stream.read(0, min(len(turn.stream), 4_000_000))
+    starts = np.flatnonzero(ids == turn.header["special_ids"]["<s>"])
+    order = np.random.default_rng(0).permutation(len(starts) - 1)
+    for first in range(0, len(order), ARTICLE_ROWS):
+        chosen = order[first : first + ARTICLE_ROWS]
+        yield [ids[starts[i] : starts[i + 1]] for i in chosen]
+
+
+class Clock(TrainerCallback):
+    """Stops a Trainer some seconds after its second step."""
+
+    def __init__(self, seconds: float, device: str):
+        self.seconds, self.device, self.start, self.first = seconds, device, 0.0, 0
+
+    def on_step_end(self, arguments: Any, state: Any, control: Any, **more: Any) -> None:
+        if state.global_step == 2:
+            synchronise(self.device)
+            self.start, self.first = time.perf_counter(), state.global_step
+        if state.global_step > 2 and time.perf_counter() - self.start > self.seconds:
+            synchronise(self.device)
+            self.took, self.steps = time.perf_counter() - self.start, state.global_step - self.first
+            control.should_training_stop = True
+
+
+def trainer(turn: Turn, seconds: float, *, tuned: bool) -> dict[str, Any]:
+    """What run_mlm.py does."""
+    rows = 8
+    more: dict[str, Any] = {}
+    if tuned:
+        plan = turn.job().plan
+        rows = plan.batch_rows if turn.device == "cpu" else plan.micro_rows
+        cuda = turn.device == "cuda"
+        more = {"bf16": plan.precision == "bf16", "torch_compile": cuda}
+        more["dataloader_num_workers"] = 4 if cuda else 0
+    length = turn.row_length
+    ids = turn.stream.read(0, length * min(len(turn.stream) // length, 20_000)).reshape(-1, length)
+    special = np.isin(ids, list(turn.header["special_ids"].values()))
+    grouped = [
+        {"input_ids": i.tolist(), "attention_mask": [1] * length, "special_tokens_mask": s.tolist()}
+        for i, s in zip(ids, special.astype(int), strict=True)
+    ]
+    clock = Clock(seconds, turn.device)
+    arguments = TrainingArguments(
+        output_dir=tempfile.mkdtemp(dir=turn.run),
+        per_device_train_batch_size=rows,
+        max_steps=100_000,
+        save_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        use_cpu=turn.device == "cpu",
+        **more,
+    )
+    reader = PreTrainedTokenizerFast.from_pretrained(turn.run / "tokenizer")
+    Trainer(
+        model=turn.network(row_length=length),
+        args=arguments,
+        train_dataset=grouped,  # type: ignore[arg-type]
+        data_collator=DataCollatorForLanguageModeling(reader, mlm_probability=turn.mask_rate),
+        callbacks=[clock],
+    ).train()
+    return {"tokens_per_second": clock.steps * rows * length / clock.took}
+
+
+def filiberto(turn: Turn, seconds: float) -> dict[str, Any]:
+    """Ours, and where its time goes."""
+    hardware.keep_freed_memory()
+    job = turn.job()
+    number = 0
+    waited = 0.0
+    batches = ahead(all_batches(job, first_step=0))
+
+    def step() -> int:
+        nonlocal number, waited
+        start = time.perf_counter()
+        micro_batches = next(batches)
+        waited += time.perf_counter() - start
+        result = train_step(job, number, micro_batches)
+        if turn.device == "cpu":
+            result.read()
+        number += 1
+        return job.plan.batch_tokens
+
+    for _ in range(2 if turn.device == "cpu" else 5):
+        step()
+    waited = 0.0
+    found = timed(step, seconds, turn.device)
+    batches.close()
+    phases = {"data wait": waited / found["seconds"], **phases_of(job, seconds / 2)}
+    return found | {"phases": phases, "precision": job.plan.precision}
+
+
+def phases_of(job: Job, seconds: float) -> dict[str, float]:
+    """Shares of the time that making batches, forward, backward and update take, one by one."""
+    device = job.plan.device
+    spent = dict.fromkeys(("making batches", "forward", "backward", "optimizer"), 0.0)
+    start, number = time.perf_counter(), 0
+
+    def since(begin: float, name: str) -> float:
+        synchronise(device)
+        now = time.perf_counter()
+        spent[name] += now - begin
+        return now
+
+    while time.perf_counter() - start < seconds or not number:
+        now = time.perf_counter()
+        batches = batches_of(job, number)
+        now = since(now, "making batches")
+        loss = torch.zeros((), device=device)
+        for batch in batches:
+            loss = job.loss(batch)
+            now = since(now, "forward")
+            (loss / batch.num_labels).backward()
+            now = since(now, "backward")
+        update(job, number, loss=loss.detach())
+        since(now, "optimizer")
+        number += 1
+    total = sum(spent.values())
+    return {name: took / total for name, took in spent.items()}
+
+
+def timed(step: Any, seconds: float, device: str) -> dict[str, Any]:
+    synchronise(device)
+    start, tokens = time.perf_counter(), 0
+    while not tokens or time.perf_counter() - start < seconds:
+        tokens += step()
+    synchronise(device)
+    took = time.perf_counter() - start
+    return {"tokens_per_second": tokens / took, "seconds": took}
+
+
+def synchronise(device: str) -> None:
+    if device == "cuda":
+        torch.cuda.synchronize()
+
+
+def flops_per_token(turn: Turn) -> float:
+    """Of forward and backward, by the formula in step.py."""
+    shape = model.SIZES[turn.size]
+    d, v = shape.hidden_size, turn.header["vocab_size"]
+    encoder, _ = model.num_parameters(shape, vocab_size=v, row_length=turn.row_length)
+    rows = turn.job().sampler.rows(0, 256).document_ids
+    attended = np.mean([np.square(np.bincount(row)).sum() / len(row) for row in rows])
+    layers = shape.num_hidden_layers
+    return 6 * (encoder + turn.mask_rate * (v * d + d * d)) + 12 * d * layers * float(attended)
+
+
+def matmul_peak(device: str, dtype: torch.dtype) -> float:
+    """Floating-point operations a second in a large matrix product."""
+    n = 8_192 if device == "cuda" else 2_048
+    a = torch.randn(n, n, device=device, dtype=dtype)
+    found = []
+    for _ in range(6):
+        synchronise(device)
+        start = time.perf_counter()
+        a @ a
+        synchronise(device)
+        found.append(2 * n**3 / (time.perf_counter() - start))
+    return float(np.median(found))
+
+
+def peak_bytes(device: str) -> int:
+    if device == "cuda":
+        return torch.cuda.max_memory_allocated()
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return 1024 * int(status.split("VmHWM:")[1].split()[0])
+
+
+def main() -> None:
+    name, run, size, row_length, seconds, mask_rate, device = sys.argv[1:]
+    turn = Turn(Path(run), size, int(row_length), float(mask_rate), device)
+    contestants = {
+        "article": article,
+        "trainer": lambda turn, seconds: trainer(turn, seconds, tuned=False),
+        "trainer, tuned": lambda turn, seconds: trainer(turn, seconds, tuned=True),
+        "filiberto": filiberto,
+    }
+    found = contestants[name](turn, float(seconds))
+    found["peak_bytes"] = peak_bytes(device)
+    found["flops_per_token"] = flops_per_token(turn)
+    dtype = hardware.DTYPES[turn.job().plan.precision]
+    found["peak"] = matmul_peak(device, dtype)
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""A run whose tokens are finished, and jobs on it."""
+
+import dataclasses
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from filiberto.config import TrainConfig
+from filiberto.train import hardware
+from filiberto.train.job import Job, new_job
+from filiberto.train.step import StepResult, batches_of, train_step
+from tests.conftest import MINIATURE
+
+SHORT = dataclasses.replace(MINIATURE, max_steps=12, checkpoint_steps=4, log_steps=3)
+
+
+@pytest.fixture
+def run(tmp_path: Path, mini_run: Path) -> Path:
+    """A run whose tokens are finished and that nobody has trained."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    for name in ("tokens", "tokenizer"):
+        shutil.copytree(mini_run / name, folder / name)
+    return folder
+
+
+def job_of(run: Path, settings: TrainConfig, **more: Any) -> Job:
+    settings = dataclasses.replace(settings, device="cpu")
+    machine = hardware.hardware_for(settings)
+    return new_job(run, settings=settings, size="tiny", machine=machine, seed=0, **more)
+
+
+def step_of(job: Job, step: int) -> StepResult:
+    return train_step(job, step, batches_of(job, step)).read()

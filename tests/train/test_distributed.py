@@ -1,0 +1,91 @@
+"""Several processes on this machine, over gloo, against one."""
+
+import dataclasses
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from filiberto.errors import UsageError
+from filiberto.train.distributed import Ranks
+from filiberto.train.records import read_lines
+from filiberto.train.step import batches_of
+from tests.train.conftest import SHORT, job_of
+
+FLAGS = (
+    *("--size", "tiny", "--train.row-length", "64", "--train.batch-tokens", "512"),
+    *("--train.peak-lr", "3e-3", "--train.log-steps", "1", "--train.max-steps", "8"),
+    *("--train.device", "cpu"),
+)
+
+
+def together(processes: int, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Start the real command under torchrun."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    torchrun = ("-m", "torch.distributed.run", "--master-addr=127.0.0.1", f"--master-port={port}")
+    return subprocess.run(
+        [
+            *(sys.executable, *torchrun, f"--nproc-per-node={processes}"),
+            *("-m", "filiberto", *map(str, arguments)),
+        ],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("processes", [2, 3])
+def test_the_processes_share_the_rows_in_their_order(run: Path, processes: int) -> None:
+    whole = torch.cat([b.input_ids for b in batches_of(job_of(run, SHORT), 3)])
+    parts = [
+        batch.input_ids
+        for rank in range(processes)
+        for batch in batches_of(
+            dataclasses.replace(job_of(run, SHORT), ranks=Ranks(rank, processes)), 3
+        )
+    ]
+    assert torch.equal(torch.cat(parts), whole)
+
+
+def test_more_processes_than_rows_are_refused() -> None:
+    with pytest.raises(UsageError, match="a batch of 4 rows cannot be shared by 5 processes"):
+        Ranks(0, 5).share(0, 4)
+
+
+def test_two_processes_learn_what_one_learns(run: Path, tmp_path: Path) -> None:
+    other = shutil.copytree(run, tmp_path / "other")
+    for folder, processes in ((run, 1), (other, 2)):
+        done = together(processes, "train", folder, *FLAGS)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("model: tiny") == 2  # one process speaks
+        assert (folder / "model" / "model.safetensors").is_file()
+    lines, two = (
+        [line for line in read_lines(folder / "metrics.jsonl") if "loss" in line]
+        for folder in (run, other)
+    )
+    assert len(lines) == len(two) == 8
+    for one, both in zip(lines, two, strict=True):
+        assert both["loss"] == pytest.approx(one["loss"], rel=1e-3)
+        assert both["gradient_norm"] == pytest.approx(one["gradient_norm"], rel=1e-2)
+
+
+def test_what_two_processes_have_begun_one_ends(run: Path) -> None:
+    done = together(2, "train", run, *FLAGS, "--train.max-steps", "3", "--force")
+    assert done.returncode == 0, done.stderr
+    done = together(2, "train", run, *FLAGS, "--train.max-steps", "3")
+    assert done.returncode == 0, done.stderr  # nothing to do, for both
+
+
+def test_other_commands_are_for_one_process(run: Path) -> None:
+    done = together(2, "tokens", run)
+    assert done.returncode != 0
+    assert "several processes (torchrun) share `filiberto train` alone" in done.stderr
