@@ -81,7 +81,7 @@ def characters(texts: pa.Array) -> Characters:
         texts: large strings, none of them null.
     """
     data, ends = utf8(texts)
-    kinds = np.frombuffer(bytearray(memoryview(data)).translate(_byte_kinds()), np.uint8)
+    kinds = np.frombuffer(bytearray(data.tobytes()).translate(_byte_kinds()), np.uint8)
     starts = np.flatnonzero(data >= _FIRST_LEAD)
     codes = _decoded(data[data > _LAST_ASCII])
     kinds[starts] = _kinds()[codes]
@@ -116,7 +116,7 @@ def code_points(texts: pa.Array) -> np.ndarray:
 
 
 def _decoded(data: np.ndarray) -> np.ndarray:
-    return np.frombuffer(str(memoryview(data), "utf-8").encode("utf-32-le"), "<u4")
+    return np.frombuffer(data.tobytes().decode().encode("utf-32-le"), "<u4")
 
 
 @functools.cache
