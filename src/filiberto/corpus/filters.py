@@ -51,12 +51,12 @@ def malformed(found: Characters) -> np.ndarray:
         reasons[damaged > _MOJIBAKE_SHARE * found.lengths] = Reason.MOJIBAKE
     marks = found.starts[found.kinds[found.starts] == Kind.MARK]  # none is of ASCII
     if (count(marks, found.ends) >= _FLOOD_MARKS).any():
-        reasons[_is_flooded(found)] = Reason.COMBINING_FLOOD
+        reasons[_flooded(found)] = Reason.COMBINING_FLOOD
     return reasons
 
 
-def _is_flooded(found: Characters) -> np.ndarray:
-    """Numbers of the texts with so many marks in a row, perhaps more than once."""
+def _flooded(found: Characters) -> np.ndarray:
+    """Positions of the texts with so many marks in a row, some of them repeatedly."""
     # Cleaning takes format characters out, so they part no marks.
     seen = np.flatnonzero((found.kinds != Kind.FORMAT) & (found.kinds != Kind.INSIDE))
     marks = np.flatnonzero(found.kinds[seen] == Kind.MARK)

@@ -46,7 +46,7 @@ def find(texts: pa.Array, *, mask: bool) -> tuple[pa.Array, np.ndarray]:
         The texts, changed only with `mask`; counts of each kind, shape (texts, 3), uint16.
     """
     counts = np.zeros((len(texts), len(KINDS)), np.uint16)
-    rows = np.flatnonzero(_hold_signs(texts))
+    rows = np.flatnonzero(_may_hold(texts))
     maybe = pc.match_substring_regex(texts.take(pa.array(rows)), _MAYBE)
     rows = rows[maybe.to_numpy(zero_copy_only=False)]
     masked = []
@@ -59,7 +59,7 @@ def find(texts: pa.Array, *, mask: bool) -> tuple[pa.Array, np.ndarray]:
     return texts, counts
 
 
-def _hold_signs(texts: pa.Array) -> np.ndarray:
+def _may_hold(texts: pa.Array) -> np.ndarray:
     """Texts with an @ or with digits as dense as in any number looked for: few, shape (texts,)."""
     data, ends = utf8(texts)
     digits = np.flatnonzero(data - np.uint8(ord("0")) <= 9)  # below 0 it wraps around
