@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 import unicodedata
+from collections.abc import Sequence
 
 import numpy as np
 import regex
@@ -57,16 +58,21 @@ def _script_of_letter(letter: str) -> str:
 
 @functools.cache
 def table() -> np.ndarray:
+    """The number of every code point, shape (code points,), uint8."""
+    return numbers(range(sys.maxunicode + 1))
+
+
+def numbers(codes: Sequence[int]) -> np.ndarray:
     """Each code point's place in SCRIPTS, from 1; 0 where it is of no script, or of several.
 
     Letters, marks and numbers have a script; signs and spaces have none.
 
     Returns:
-        Shape (code points,), uint8.
+        Shape (codes,), uint8.
     """
-    numbers = np.zeros(sys.maxunicode + 1, np.uint8)
-    codes = [c for c in range(sys.maxunicode + 1) if unicodedata.category(chr(c))[0] in "LMN"]
-    text, left = "".join(map(chr, codes)), np.array(codes)
+    numbers = np.zeros(len(codes), np.uint8)
+    spelled = [i for i, c in enumerate(codes) if unicodedata.category(chr(c))[0] in "LMN"]
+    text, left = "".join(chr(codes[i]) for i in spelled), np.array(spelled, np.int64)
     names = [
         "Han",
         "Common",

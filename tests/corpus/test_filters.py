@@ -65,6 +65,10 @@ def test_each_rule_has_its_reason_and_can_be_switched_off(text: str, reason: str
     assert judged(FILLER, text, skip=(reason,))[1] != reason
 
 
+def test_damage_counts_to_the_last_character_of_a_batch():
+    assert judged(FILLER, "piÃ¹ cosÃ¬ perchÃ©") == ["none", "damaged"]
+
+
 @pytest.mark.parametrize("text", KEPT)
 def test_ordinary_text_is_kept(text: str):
     assert judged(text) == ["none"]

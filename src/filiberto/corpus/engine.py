@@ -19,6 +19,7 @@ os.environ["DO_NOT_TRACK"] = "1"  # Daft reports home when it is imported
 os.environ["DAFT_PROGRESS_BAR"] = "0"  # we show our own
 os.environ["DAFT_SHOW_QUERY_ID"] = "0"
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+os.environ["DAFT_RUNNER"] = "native"  # but for `_use_ray`; unset, Ray is imported to ask it
 
 import daft
 from daft.functions import minhash

@@ -17,12 +17,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from filiberto.corpus import cleaning, repetition
-from filiberto.corpus.characters import Characters, Kind
+from filiberto.corpus.characters import REPLACEMENT, Characters, Kind, count
 from filiberto.corpus.reasons import Reason
 
 MIN_LETTERS = 2
 MAX_SYMBOL_SHARE = 0.5
-"""Of the characters that are no space: punctuation, signs and what is none of anything."""
+"""Of the characters that are no space."""
 MAX_DIGIT_SHARE = 0.5
 _MIN_SOLID = 20  # in less a date or three dots are a large share
 MAX_DAMAGED_SHARE = 0.01
@@ -46,18 +46,25 @@ def malformed(found: Characters) -> np.ndarray:
     A tenth of U+FFFD is mojibake; 64 marks in a row are a flood, on which NFC takes forever.
     """
     reasons = np.zeros(len(found.ends), np.uint8)
-    damaged = found.count(Kind.REPLACEMENT)
+    damaged = found.count_code(REPLACEMENT)
     if damaged.any():
         reasons[damaged > _MOJIBAKE_SHARE * found.lengths] = Reason.MOJIBAKE
+    marks = found.starts[found.kinds[found.starts] == Kind.MARK]  # none is of ASCII
+    if (count(marks, found.ends) >= _FLOOD_MARKS).any():
+        reasons[_flooded(found)] = Reason.COMBINING_FLOOD
+    return reasons
+
+
+def _flooded(found: Characters) -> np.ndarray:
+    """Positions of the texts with so many marks in a row, some of them repeatedly."""
     # Cleaning takes format characters out, so they part no marks.
-    seen = np.flatnonzero(found.kinds != Kind.FORMAT)
+    seen = np.flatnonzero((found.kinds != Kind.FORMAT) & (found.kinds != Kind.INSIDE))
     marks = np.flatnonzero(found.kinds[seen] == Kind.MARK)
-    first = marks[: max(0, len(marks) - _FLOOD_MARKS + 1)]
+    first = marks[: len(marks) - _FLOOD_MARKS + 1]
     first = first[marks[_FLOOD_MARKS - 1 :] - first == _FLOOD_MARKS - 1]
     text = np.searchsorted(found.ends, seen[first], side="right")
     inside = seen[first + (_FLOOD_MARKS - 1)] < found.ends[text]
-    reasons[text[inside]] = Reason.COMBINING_FLOOD
-    return reasons
+    return text[inside]
 
 
 def judge(
@@ -97,7 +104,7 @@ def judge(
             reasons[chosen] = reason
 
     digits = raw.count(Kind.DIGIT)
-    signs = raw.count(Kind.PUNCTUATION, Kind.SYMBOL, Kind.REPLACEMENT, Kind.OTHER)
+    signs = raw.count(Kind.SIGN)
     solid = pc.utf8_length(texts).to_numpy() - (words - 1)
     letters = solid - digits - signs  # most of a text: counted as the rest
     apply(Reason.TOO_SHORT, letters < MIN_LETTERS)
@@ -106,10 +113,8 @@ def judge(
     apply(Reason.SYMBOLS, some & (signs > MAX_SYMBOL_SHARE * solid))
     apply(Reason.DIGITS, some & (digits > MAX_DIGIT_SHARE * solid))
     sizes = pc.binary_length(texts).to_numpy()
-    lines = np.ones(len(texts), np.int64)
-    if cleaning.has_lines(texts):
-        lines += pc.count_substring(texts, "\n").to_numpy()
-    apply_to_rest(Reason.BOILERPLATE, np.ones(len(texts), bool), has_placeholder)
+    lines = cleaning.count_lines(texts)
+    apply(Reason.BOILERPLATE, has_placeholder(texts))
     apply_to_rest(Reason.BOILERPLATE, lines >= _MIN_LINES, is_list)
     apply_to_rest(
         Reason.REPEATED_LINES,
@@ -137,13 +142,12 @@ def is_damaged(raw: Characters) -> np.ndarray:
     rarely has just there.
     """
     codes = raw.codes
-    leads = np.flatnonzero(codes - np.uint32(0xC3) <= 0xEF - 0xC3)  # below C3 it wraps around
-    leads = leads[leads < len(codes) - 2]
-    second, third = _is_trail(codes[leads + 1]), _is_trail(codes[leads + 2])
-    hit = np.zeros(len(codes), bool)
-    hit[leads[second & ((codes[leads] <= 0xDF) | third)]] = True
-    hit |= raw.kinds == Kind.REPLACEMENT
-    hits = raw.count_where(hit)
+    lead = codes - np.uint32(0xC3) <= 0xEF - 0xC3  # below C3 it wraps around
+    trail = _is_trail(codes) & (raw.kinds[raw.starts - 1] == Kind.INSIDE)  # no ASCII before it
+    trail[:1] = False
+    second, third = np.roll(trail, -1), np.roll(trail, -2)
+    hit = (lead & second & ((codes <= 0xDF) | third)) | (codes == REPLACEMENT)
+    hits = count(raw.starts[hit], raw.ends)
     return (hits >= _LEAST_DAMAGES) & (hits > MAX_DAMAGED_SHARE * raw.lengths)
 
 

@@ -83,7 +83,8 @@ class Lines:
         with self._path.open("rb") as file:
             while len(entries := np.fromfile(file, _ENTRY, _PART_ENTRIES)):
                 chosen.append(entries[entries["key"] % np.uint64(parts) == part])
-        entries = np.sort(np.concatenate([np.empty(0, _ENTRY), *chosen]), order=("key", "index"))
+        entries = np.concatenate([np.empty(0, _ENTRY), *chosen])
+        entries = entries[np.lexsort((entries["index"], entries["key"]))]
         keys = entries["key"]
         starts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])[: len(keys)])
         counts = np.diff(np.append(starts, len(keys)))

@@ -65,9 +65,9 @@ class Signatures:
 
     def add(self, signatures: np.ndarray) -> None:
         """Append signatures, shape (documents, NUM_HASHES), uint32."""
-        by_band = signatures.reshape(len(signatures), NUM_BANDS, _BAND_HASHES)
-        for band, file in enumerate(self._files[:-1]):
-            file.write((by_band[:, band].astype(np.uint64) * _MIX).sum(axis=1).tobytes())
+        bands = signatures.reshape(-1, NUM_BANDS, _BAND_HASHES).astype(np.uint64) @ _MIX
+        for hashes, file in zip(bands.T, self._files, strict=False):
+            file.write(hashes.tobytes())
         self._files[-1].write(np.ascontiguousarray(signatures).tobytes())
         self._count += len(signatures)
 

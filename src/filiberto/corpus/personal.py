@@ -16,6 +16,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from filiberto.corpus.characters import count, utf8
+
 KINDS = ("email", "phone", "card")
 MASKS = {kind: f"[{kind}]" for kind in KINDS}
 
@@ -29,6 +31,7 @@ _PHONE = (
     r"|\b0\d{1,4}(?:[ .-]\d{2,4}){3,4}\b"
     r"|\b\d{3}[.-]\d{3}[.-]\d{4}\b"
 )
+_FEWEST_DIGITS, _WIDEST = 6, 16  # +1 (23) 45-67: at most two signs between digits
 _MAYBE = f"@[A-Za-z0-9-]+\\.|{_CARD}|{_PHONE}"
 _FIND = re.compile(f"(?P<email>{_EMAIL})|(?P<card>{_CARD})|(?P<phone>{_PHONE})", re.ASCII)
 
@@ -43,14 +46,26 @@ def find(texts: pa.Array, *, mask: bool) -> tuple[pa.Array, np.ndarray]:
         The texts, changed only with `mask`; counts of each kind, shape (texts, 3), uint16.
     """
     counts = np.zeros((len(texts), len(KINDS)), np.uint16)
-    maybe = pc.match_substring_regex(texts, _MAYBE)
-    rows = np.flatnonzero(maybe.to_numpy(zero_copy_only=False))
+    rows = np.flatnonzero(_may_hold(texts))
+    maybe = pc.match_substring_regex(texts.take(pa.array(rows)), _MAYBE)
+    rows = rows[maybe.to_numpy(zero_copy_only=False)]
     masked = []
-    for row, text in zip(rows, texts.filter(maybe).to_pylist(), strict=True):
+    for row, text in zip(rows, texts.take(pa.array(rows)).to_pylist(), strict=True):
         masked.append(_FIND.sub(lambda match, row=row: _note(match, counts[row]), text))
     if mask and len(rows):
-        texts = pc.replace_with_mask(texts, maybe, pa.array(masked, texts.type))
+        chosen = np.zeros(len(texts), bool)
+        chosen[rows] = True
+        texts = pc.replace_with_mask(texts, pa.array(chosen), pa.array(masked, texts.type))
     return texts, counts
+
+
+def _may_hold(texts: pa.Array) -> np.ndarray:
+    """Texts with an @ or with digits as dense as in any number looked for: few, shape (texts,)."""
+    data, ends = utf8(texts)
+    digits = np.flatnonzero(data - np.uint8(ord("0")) <= 9)  # below 0 it wraps around
+    dense = digits[_FEWEST_DIGITS - 1 :] - digits[: 1 - _FEWEST_DIGITS] < _WIDEST
+    places = np.append(digits[: len(dense)][dense], np.flatnonzero(data == ord("@")))
+    return count(np.sort(places), ends) > 0
 
 
 def _note(match: re.Match[str], counts: np.ndarray) -> str:

@@ -70,8 +70,9 @@ class Seen:
             self._repeated += _lines_in(text, self._lines.get(row, []))
         if self._windows % self._step == 0:
             kept = rows["text"].filter(pa.array(self._sides.kept[window])).combine_chunks()
-            table = scripts.table()
-            self._scripts += np.bincount(table[code_points(kept)], minlength=len(self._scripts))
+            counts = np.bincount(code_points(kept))
+            codes = np.flatnonzero(counts)
+            np.add.at(self._scripts, scripts.numbers(codes.tolist()), counts[codes])
         self._windows += 1
 
     def facts(self) -> dict[str, Any]:

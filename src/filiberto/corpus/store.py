@@ -54,7 +54,7 @@ def write(
     """
     names = [source.name for source in sources]
     with ExitStack() as stack:
-        spool = stack.enter_context(Spool(folder / "spool.parquet"))
+        spool = stack.enter_context(Spool(folder / "spool.arrow"))
         signatures = stack.enter_context(Signatures(folder))
         lines = stack.enter_context(Lines(folder / "lines"))
         book = _read(
