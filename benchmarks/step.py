@@ -114,6 +114,7 @@ def summed(turns: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     if ours:
         phases = [t["phases"] for t in turns["filiberto"]]
         result["phases"] = {key: spread([p[key] for p in phases]) for key in phases[0]}
+        result["sampler_tokens_per_second"] = spread([t["sampler"] for t in turns["filiberto"]])
         result["precision"] = turns["filiberto"][0]["precision"]
     return result
 
@@ -138,6 +139,8 @@ def show(row: dict[str, Any]) -> None:
         )
     shares = {key: value["median"] for key, value in row.get("phases", {}).items()}
     print("  " + " · ".join(f"{key} {100 * share:.1f} %" for key, share in shares.items()))
+    sampled = row.get("sampler_tokens_per_second", {}).get("median", float("nan"))
+    print(f"  rows and masks alone: {sampled / 1e6:.1f}M tokens/s")
 
 
 if __name__ == "__main__":

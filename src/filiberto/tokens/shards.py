@@ -87,12 +87,25 @@ class Shard:
         """
         if start >= stop:
             return self.ids[:0]
-        size = self.ids.itemsize
-        first, last = start * size // BLOCK_BYTES, (stop - 1) * size // BLOCK_BYTES
+        first, last = self._block_of(start), self._block_of(stop - 1)
         for block in range(first, last + 1):
             if not self.checked[block]:
                 self._check(block)
         return self.ids[start:stop]
+
+    def rows(self, starts: NDArray[np.int64], length: int) -> NDArray[Any]:
+        """`length` ids from each of some places on, at most a block's; `[starts, length]`.
+
+        Raises:
+            StateError: the bytes on disk are not those that were written.
+        """
+        blocks = np.union1d(self._block_of(starts), self._block_of(starts + length - 1))
+        for block in blocks[~self.checked[blocks]]:
+            self._check(int(block))
+        return self.ids[starts[:, None] + np.arange(length)]
+
+    def _block_of(self, place: Any) -> Any:
+        return place * self.ids.itemsize // BLOCK_BYTES
 
     def _check(self, block: int) -> None:
         data = self.ids.view(np.uint8)[block * BLOCK_BYTES : (block + 1) * BLOCK_BYTES]

@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filiberto.errors import StateError
-from filiberto.tokens.shards import Shard, open_shard
+from filiberto.tokens.shards import BLOCK_BYTES, Shard, open_shard
 
 Split = Literal["train", "validation"]
+
+_BLOCK_IDS = BLOCK_BYTES // 4  # however many bytes an id takes
 
 
 class TokenStream:
@@ -48,6 +50,24 @@ class TokenStream:
             parts.append(self._shards[index].read(offset, offset + count))
             start, length = start + count, length - count
         return np.concatenate(parts).astype(np.int64)
+
+    def rows(self, starts: NDArray[np.int64], length: int) -> NDArray[np.int64]:
+        """`length` ids from each of some positions on, `[starts, length]`.
+
+        Raises:
+            StateError: a shard is damaged where it is read.
+        """
+        found = np.empty((len(starts), length), np.int64)
+        starts = starts % len(self)
+        first = np.searchsorted(self._starts, starts, side="right") - 1
+        inside = (starts + length <= self._starts[first + 1]) & (length <= _BLOCK_IDS)
+        for index in np.unique(first[inside]):
+            mine = inside & (first == index)
+            offsets = starts[mine] - self._starts[index]
+            found[mine] = self._shards[index].rows(offsets, length)
+        for row in np.flatnonzero(~inside):  # over the end of a shard
+            found[row] = self.read(int(starts[row]), length)
+        return found
 
 
 def open_stream(folder: Path, *, split: Split) -> TokenStream:

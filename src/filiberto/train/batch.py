@@ -18,8 +18,8 @@ from filiberto.train.attention import (
     VarlenAttention,
     block_diagonal,
 )
-from filiberto.train.masking import IGNORE_INDEX, mask_rows, num_slots_for
-from filiberto.train.sampler import Sampler
+from filiberto.train.masking import IGNORE_INDEX, MaskedRows, mask_rows, num_slots_for
+from filiberto.train.sampler import Rows, Sampler
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,13 @@ class BatchMaker:
     varlen: bool
 
     def make(
-        self, sampler: Sampler, *, first_row: int, num_rows: int, mask_rate: float
-    ) -> TokenBatch:
-        """Rows `first_row` and after of a sampler, with their holes, on the device."""
+        self, sampler: Sampler, *, first_row: int, num_rows: int, micro_rows: int, mask_rate: float
+    ) -> list[TokenBatch]:
+        """Rows `first_row` and after of a sampler, with their holes, on the device.
+
+        Returns:
+            Batches of `micro_rows` rows, the last of what is left.
+        """
         rows = sampler.rows(first_row, num_rows)
         masked = mask_rows(
             rows.input_ids,
@@ -73,15 +77,20 @@ class BatchMaker:
             special_ids=np.asarray(list(self.special_ids.values())),
             vocab_size=self.vocab_size,
         )
-        whole, at_slots = self._attention(rows.document_ids, masked.slots)
+        cuts = (slice(at, at + micro_rows) for at in range(0, num_rows, micro_rows))
+        return [self._batch(masked, rows, cut) for cut in cuts]
+
+    def _batch(self, masked: MaskedRows, rows: Rows, cut: slice) -> TokenBatch:
+        slots, labels = masked.slots[cut], masked.labels[cut]
+        whole, at_slots = self._attention(rows.document_ids[cut], slots)
         return TokenBatch(
-            input_ids=self._moved(masked.input_ids),
-            position_ids=self._moved(rows.positions),
-            slots=self._moved(masked.slots),
-            labels=self._moved(masked.labels),
+            input_ids=self._moved(masked.input_ids[cut]),
+            position_ids=self._moved(rows.positions[cut]),
+            slots=self._moved(slots),
+            labels=self._moved(labels),
             attention=whole,
             attention_at_slots=at_slots,
-            num_labels=int((masked.labels != IGNORE_INDEX).sum()),
+            num_labels=int((labels != IGNORE_INDEX).sum()),
         )
 
     def _attention(

@@ -47,18 +47,20 @@ def permute(index: NDArray[np.int64], *, size: int, key: int) -> NDArray[np.int6
         Black and Rogaway 2002, Ciphers with arbitrary finite domains, section 4 (cycle-walking).
     """
     half = max(1, ((size - 1).bit_length() + 1) // 2)
+    keys = [np.uint64(key_of(key, number)) for number in range(_FEISTEL_ROUNDS)]
     result = index.astype(np.uint64)
     outside = np.ones(len(result), dtype=np.bool_)
     while outside.any():
-        result[outside] = _feistel(result[outside], half_bits=half, key=key)
+        result[outside] = _feistel(result[outside], half_bits=half, keys=keys)
         outside = result >= size
     return result.astype(np.int64)
 
 
-def _feistel(values: NDArray[np.uint64], *, half_bits: int, key: int) -> NDArray[np.uint64]:
+def _feistel(
+    values: NDArray[np.uint64], *, half_bits: int, keys: list[np.uint64]
+) -> NDArray[np.uint64]:
     bits, low = np.uint64(half_bits), np.uint64((1 << half_bits) - 1)
     left, right = values >> bits, values & low
-    for round_number in range(_FEISTEL_ROUNDS):
-        round_key = np.uint64(key_of(key, round_number))
+    for round_key in keys:
         left, right = right, left ^ (mix(right ^ round_key) & low)
     return (left << bits) | right

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +19,7 @@ from filiberto.console import Advance, progress, say
 from filiberto.errors import DivergedError, TryAgainError
 from filiberto.signals import stop_requested
 from filiberto.train import checkpoint
+from filiberto.train.batch import TokenBatch
 from filiberto.train.checkpoint import State
 from filiberto.train.job import Job, in_less_memory
 from filiberto.train.masking import IGNORE_INDEX
@@ -52,13 +53,14 @@ def validate(job: Job) -> Validation:
     rows = min(job.validation.rows_per_epoch, most)
     total, right, count = 0.0, 0, 0
     job.model.eval()
-    for first in range(0, rows, job.plan.micro_rows):
-        batch = job.batches.make(
-            job.validation,
-            first_row=first,
-            num_rows=min(job.plan.micro_rows, rows - first),
-            mask_rate=VALIDATION_MASK_RATE,
-        )
+    batches = job.batches.make(
+        job.validation,
+        first_row=0,
+        num_rows=rows,
+        micro_rows=job.plan.micro_rows,
+        mask_rate=VALIDATION_MASK_RATE,
+    )
+    for batch in batches:
         logits = masked_logits(job.model, batch, dtype=job.dtype).float()
         labels = batch.labels.flatten()
         total += torch.nn.functional.cross_entropy(
@@ -194,7 +196,7 @@ class _Steps:
     def _taken(self, step: int) -> Iterator[Pending]:
         """Steps without end, in micro-batches that fit."""
         while True:
-            with closing(ahead(all_batches(self.job, first_step=step))) as batches:
+            with closing(self._batches(step)) as batches:
                 try:
                     for micro_batches in batches:
                         yield train_step(self.job, step, micro_batches, stopping=self._stopping())
@@ -203,6 +205,14 @@ class _Steps:
                     if self.job.ranks.size > 1:  # the others wait for this one: all begin again
                         raise
                     self._shrink()
+
+    def _batches(self, step: int) -> Generator[list[TokenBatch], None, None]:
+        """Micro-batches of one step after the other, made while a GPU is at work.
+
+        Beside the threads of a CPU's own training another one would only be in their way.
+        """
+        batches = all_batches(self.job, first_step=step)
+        return batches if self.job.plan.device == "cpu" else ahead(batches)
 
     def _shrink(self) -> None:
         """Go on in less memory."""

@@ -93,7 +93,17 @@ def orthogonalised(matrices: Tensor) -> Tensor:
     tall = x.shape[-2] > x.shape[-1]
     x = x.mT if tall else x
     x = x / x.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)
-    for _ in range(_ITERATIONS):
-        gram = x @ x.mT
-        x = a * x + (b * gram + c * gram @ gram) @ x
+    gram = x @ x.mT
+    if x.dtype == torch.float32 and x.shape[-1] >= 2 * x.shape[-2]:
+        # Every step is a polynomial in the first product: the long side is needed twice only.
+        eye = torch.eye(x.shape[-2], dtype=x.dtype, device=x.device)
+        product = eye
+        for _ in range(_ITERATIONS):
+            factor = a * eye + b * gram + c * gram @ gram
+            product, gram = factor @ product, factor @ factor @ gram
+        x = product @ x
+    else:
+        for _ in range(_ITERATIONS):
+            x = a * x + (b * gram + c * gram @ gram) @ x
+            gram = x @ x.mT
     return (x.mT if tall else x).to(matrices.dtype)

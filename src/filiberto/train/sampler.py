@@ -92,16 +92,11 @@ class Sampler:
         return self._pack(starts, keys)
 
     def _pack(self, starts: NDArray[np.int64], keys: NDArray[np.uint64]) -> Rows:
-        length = self._length
-        ids = np.empty((len(starts), length), dtype=np.int64)
-        for row, start in enumerate(starts.tolist()):
-            tokens = self._stream.read(start, length)
-            if tokens[0] == self._bos:
-                ids[row] = tokens
-            else:
-                ids[row, 0] = self._bos
-                ids[row, 1:] = tokens[:-1]
+        ids = self._stream.rows(starts, self._length)
+        inside = ids[:, 0] != self._bos
+        ids[inside, 1:] = ids[inside, :-1]
+        ids[inside, 0] = self._bos
         begins = ids == self._bos
-        place = np.arange(length)
+        place = np.arange(self._length)
         latest = np.maximum.accumulate(np.where(begins, place, 0), axis=1)
         return Rows(ids, np.cumsum(begins, axis=1) - 1, place - latest, keys)

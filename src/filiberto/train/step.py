@@ -5,7 +5,7 @@ batches_of -> forward_backward -> update -> Pending, read when it has come
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from itertools import count
 
@@ -66,18 +66,16 @@ def batches_of(job: Job, step: int) -> list[TokenBatch]:
     """This process's micro-batches of a step."""
     plan = job.plan
     first, rows = job.ranks.share(step * plan.batch_rows, plan.batch_rows)
-    return [
-        job.batches.make(
-            job.sampler,
-            first_row=first + offset,
-            num_rows=min(plan.micro_rows, rows - offset),
-            mask_rate=job.settings.mask_rate,
-        )
-        for offset in range(0, rows, plan.micro_rows)
-    ]
+    return job.batches.make(
+        job.sampler,
+        first_row=first,
+        num_rows=rows,
+        micro_rows=plan.micro_rows,
+        mask_rate=job.settings.mask_rate,
+    )
 
 
-def all_batches(job: Job, *, first_step: int) -> Iterator[list[TokenBatch]]:
+def all_batches(job: Job, *, first_step: int) -> Generator[list[TokenBatch], None, None]:
     """The micro-batches of a step and of each after it."""
     return (batches_of(job, step) for step in count(first_step))
 
