@@ -110,6 +110,11 @@ def test_out_of_memory_goes_on_in_smaller_parts_with_the_same_rows(
     assert "out of memory with 4 rows at once: going on with 2" in out
 
 
+def test_as_many_rows_go_through_at_once_as_fit(run: Path) -> None:
+    assert loop.measure_speed(no_more_than(8, job_of(run, SHORT)), seconds=0)[1] == 8
+    assert loop.measure_speed(no_more_than(3, job_of(run, SHORT)), seconds=0)[1] == 2
+
+
 def test_where_one_row_is_too_much_layers_are_computed_twice_and_then_it_is_told(run: Path) -> None:
     settings = dataclasses.replace(SHORT, micro_batch_tokens=64)
     job = job_of(run, settings)

@@ -265,7 +265,7 @@ def test_tokens_of_another_tokenizer_are_refused(run: Path) -> None:
 
 def test_the_plan_is_kept_for_the_rerun(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     timed = dataclasses.replace(SHORT, max_steps=None)
-    monkeypatch.setattr(loop, "measure_speed", lambda *_, **__: 100.0)
+    monkeypatch.setattr(loop, "measure_speed", lambda *_, **__: (100.0, 8))
     with monkeypatch.context() as patch:
         stop_at(patch, 3)
         with pytest.raises(KeyboardInterrupt):
@@ -273,6 +273,6 @@ def test_the_plan_is_kept_for_the_rerun(run: Path, monkeypatch: pytest.MonkeyPat
     planned = json.loads((run / "plan.json").read_text())
     # 60 s less 8 % at 100 tokens/s, half of it for validation, 512 tokens a step
     assert planned["max_steps"] == 5
-    monkeypatch.setattr(loop, "measure_speed", lambda *_, **__: 900.0)
+    monkeypatch.setattr(loop, "measure_speed", lambda *_, **__: (900.0, 8))
     done = train.build(run, settings=timed, size="tiny", time="1m", elapsed=30)
     assert done.facts["plan"]["max_steps"] == 5

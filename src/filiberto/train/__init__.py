@@ -258,10 +258,10 @@ def _measured_plan(job: Job, *, settings: TrainConfig, seconds: float) -> Plan:
         f"model: {draft.size}, {readable_number(draft.parameters)} parameters"
         " · measuring how fast this machine trains it"
     )
-    speed = loop.measure_speed(
+    speed, micro_rows = loop.measure_speed(
         job, seconds=min(_MEASURE_SECONDS, 0.05 * seconds) if timed else _GLANCE_SECONDS
     )
-    return plan.make_plan(
+    made = plan.make_plan(
         settings,
         size=draft.size,
         vocab_size=draft.vocab_size,
@@ -272,6 +272,7 @@ def _measured_plan(job: Job, *, settings: TrainConfig, seconds: float) -> Plan:
         device=draft.device,
         precision=draft.precision,
     )
+    return dataclasses.replace(made, micro_rows=micro_rows)
 
 
 def _train(

@@ -71,21 +71,56 @@ def validate(job: Job) -> Validation:
     return Validation(total / max(1, count), right / max(1, count))
 
 
-def measure_speed(job: Job, *, seconds: float) -> float:
-    """Tokens per second of this model on this machine.
+def measure_speed(job: Job, *, seconds: float) -> tuple[float, int]:
+    """How fast this model trains on this machine, and how many rows at once fit.
 
     The job's weights and optimizer are used up: make new ones afterwards.
 
     Args:
-        job: a throw-away job.
+        job: a throw-away job, whose plan names the most rows to try.
         seconds: how long to measure, a step at least, one step of warming up not counted.
+
+    Returns:
+        Tokens per second, and rows of a micro-batch.
+
+    Raises:
+        StateError: one row does not fit into the memory.
     """
+    while True:
+        try:
+            speed = _measured(job, seconds=seconds)
+            if not _is_nearly_full(job.plan.device) or job.plan.micro_rows == 1:
+                return speed, job.plan.micro_rows
+        except torch.OutOfMemoryError:
+            if job.ranks.size > 1:  # the others wait for this one
+                raise
+        job = _shrunk(job)
+
+
+def _measured(job: Job, *, seconds: float) -> float:
     train_step(job, 0, batches_of(job, 0)).read()
     start, steps = time.perf_counter(), 0
     while steps < 1 or job.ranks.any(time.perf_counter() - start < seconds, job.plan.device):
         steps += 1
         train_step(job, steps, batches_of(job, steps)).read()
     return steps * job.plan.batch_tokens / (time.perf_counter() - start)
+
+
+def _is_nearly_full(device: str) -> bool:
+    """Whether a step has left less than a tenth of a GPU's memory free."""
+    if device != "cuda":
+        return False
+    _, total = torch.cuda.mem_get_info()
+    return torch.cuda.max_memory_allocated() > 0.9 * total
+
+
+def _shrunk(job: Job) -> Job:
+    """The job in less memory, the memory of its last attempt given back."""
+    job.model.zero_grad(set_to_none=True)
+    if job.plan.device == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+    return in_less_memory(job)
 
 
 def train_loop(
@@ -217,10 +252,7 @@ class _Steps:
     def _shrink(self) -> None:
         """Go on in less memory."""
         rows = self.job.plan.micro_rows
-        self.job.model.zero_grad(set_to_none=True)
-        self.job = in_less_memory(self.job)
-        if self.job.plan.device == "cuda":
-            torch.cuda.empty_cache()
+        self.job = _shrunk(self.job)
         say(
             f"out of memory with {rows} rows at once: going on with {self.job.plan.micro_rows}; "
             "the same rows in the same order, but no longer the same to the bit"
