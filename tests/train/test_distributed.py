@@ -23,6 +23,9 @@ FLAGS = (
     *("--train.device", "cpu"),
 )
 
+# Whatever the machine is called, and whether its name leads anywhere.
+LOOPBACK = {"GLOO_SOCKET_IFNAME": "lo"} if sys.platform == "linux" else {}
+
 
 def together(processes: int, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Start the real command under torchrun."""
@@ -35,7 +38,7 @@ def together(processes: int, *arguments: str | Path) -> subprocess.CompletedProc
             *(sys.executable, *torchrun, f"--nproc-per-node={processes}"),
             *("-m", "filiberto", *map(str, arguments)),
         ],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "OMP_NUM_THREADS": "1", **LOOPBACK},
         capture_output=True,
         text=True,
         timeout=300,
