@@ -18,7 +18,7 @@ from pathlib import Path
 
 from filiberto import corpus, evaluate, tokenizer, tokens, train
 from filiberto.config import CorpusConfig, EvaluateConfig, TokenizerConfig, TrainConfig
-from filiberto.train.model import SIZES, num_parameters
+from filiberto.train.sizes import SIZES, num_parameters
 
 ENTRIES = (2_048, 4_096, 8_192, 16_384)
 TEXT = {

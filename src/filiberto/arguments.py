@@ -16,16 +16,26 @@ from filiberto.errors import UsageError
 _SOURCE = ("text", "hub", "hub_config", "hub_split", "max_text")
 _SOURCE += ("documents", "text_field", "engine")
 COMMANDS: dict[str, tuple[str, ...]] = {
-    "run": (*_SOURCE, "weights", "language", "time", "size", "seed", "checkpoint_every"),
+    "run": (
+        *_SOURCE,
+        "weights",
+        "language",
+        "time",
+        "size",
+        "architecture",
+        "seed",
+        "checkpoint_every",
+    ),
     "corpus": (*_SOURCE, "language", "seed"),
     "tokenizer": ("language", "seed"),
     "tokens": ("weights",),
-    "train": ("time", "size", "language", "seed", "checkpoint_every"),
+    "train": ("time", "size", "architecture", "language", "seed", "checkpoint_every"),
     "evaluate": ("language",),
 }
 
 # Settings of a section that have a short flag too.
 SHORT = {"documents": "corpus", "text_field": "corpus", "engine": "corpus", "weights": "tokens"}
+SHORT |= {"architecture": "train"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -19,6 +19,8 @@ from filiberto.errors import UsageError
 
 Size = Literal["tiny", "mini", "small", "medium", "base", "large"]
 
+Architecture = Literal["roberta", "modernbert"]
+
 Auto = Literal["auto"]
 
 Rule = Literal[
@@ -116,6 +118,9 @@ class TokensConfig:
 class TrainConfig:
     """Settings of the stage `train`."""
 
+    architecture: Architecture = "roberta"
+    """The model's kind: 'roberta' as in the article, or 'modernbert' (rotary positions, gates, most
+    layers see a window of 129 tokens)."""
     row_length: int = 128
     """Tokens in one training row: the longest text the model will read."""
     batch_tokens: int | Auto = "auto"

@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 
-from filiberto.config import TrainConfig
+from filiberto.config import Architecture, TrainConfig
 from filiberto.train import hardware
 from filiberto.train.job import Job, new_job
+from filiberto.train.model import new_model
+from filiberto.train.sizes import SIZES, Shape
 from filiberto.train.step import StepResult, batches_of, train_step
 from tests.conftest import MINIATURE
 
+SPECIAL = {"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3, "<mask>": 4}
 SHORT = dataclasses.replace(MINIATURE, max_steps=12, checkpoint_steps=4, log_steps=3)
 
 
@@ -24,6 +27,17 @@ def run(tmp_path: Path, mini_run: Path) -> Path:
     for name in ("tokens", "tokenizer"):
         shutil.copytree(mini_run / name, folder / name)
     return folder
+
+
+def model_of(
+    architecture: Architecture = "roberta", *, shape: Shape = SIZES["tiny"], **more: Any
+) -> Any:
+    """A model of 64 entries for 16 tokens, of which ModernBERT's near layers see five."""
+    settings = {"vocab_size": 64, "row_length": 16, "special_ids": SPECIAL, "seed": 0, **more}
+    model = new_model(architecture, shape, **settings).eval()
+    if architecture == "modernbert":
+        model.config.sliding_window = 2  # to either side
+    return model
 
 
 def job_of(run: Path, settings: TrainConfig, **more: Any) -> Job:

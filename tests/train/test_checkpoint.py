@@ -9,15 +9,12 @@ from filiberto.config import TrainConfig
 from filiberto.errors import StateError
 from filiberto.train import checkpoint
 from filiberto.train.checkpoint import State
-from filiberto.train.model import SIZES, new_model, roberta_config
 from filiberto.train.optim import make_optimizers, set_rates
-
-SPECIAL = {"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3, "<mask>": 4}
+from tests.train.conftest import model_of
 
 
 def fresh(seed: int = 0):
-    config = roberta_config(SIZES["tiny"], vocab_size=64, row_length=16, special_ids=SPECIAL)
-    model = new_model(config, seed=seed)
+    model = model_of(seed=seed)
     return model, make_optimizers(model, TrainConfig(optimizer="muon"), peak_lr=1e-3)
 
 

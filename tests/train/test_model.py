@@ -1,29 +1,22 @@
 import dataclasses
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
-from transformers import RobertaForMaskedLM
 
+from filiberto.train.architecture import arithmetic_of
 from filiberto.train.attention import MaskedAttention, block_diagonal
 from filiberto.train.batch import TokenBatch
-from filiberto.train.model import (
-    SIZES,
-    MaskedLoss,
-    masked_logits,
-    new_model,
-    num_parameters,
-    roberta_config,
-)
-from filiberto.train.roberta import first_position, hidden_at_slots
+from filiberto.train.model import MaskedLoss, masked_logits
+from filiberto.train.roberta import first_position
+from filiberto.train.sizes import SIZES, Shape, num_parameters
+from tests.train.conftest import model_of
 
-SPECIAL = {"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3, "<mask>": 4}
 DOCUMENTS = ([0, 10, 11, 12, 2], [0, 20, 21, 2], [0, 30, 31, 32, 33, 34, 2])
-
-
-def model_of(seed: int = 0) -> RobertaForMaskedLM:
-    config = roberta_config(SIZES["tiny"], vocab_size=64, row_length=16, special_ids=SPECIAL)
-    return new_model(config, seed=seed).eval()
+BOTH = pytest.mark.parametrize("architecture", ["roberta", "modernbert"])
+# Four layers: ModernBERT's first and last see far, the two between near.
+SHAPE = Shape(4, 64, 2)
 
 
 def packed(documents: tuple[list[int], ...]) -> TokenBatch:
@@ -61,34 +54,46 @@ def random_batch(rows: int, *, vocab: int, length: int = 16, slots: int = 5) -> 
     return batch_of(ids, owner, place, where, labels)
 
 
-def stock_hidden(model: RobertaForMaskedLM, batch: TokenBatch) -> Tensor:
+def stock_hidden(model: Any, batch: TokenBatch) -> Tensor:
     """The last hidden states at the slots by transformers' own classes."""
     attention = batch.attention
     assert isinstance(attention, MaskedAttention)
-    hidden = model.roberta(
-        input_ids=batch.input_ids,
-        attention_mask=attention.mask,
-        position_ids=batch.position_ids + first_position(model.config),
+    mask: Any = attention.mask
+    positions = batch.position_ids
+    if model.config.model_type == "roberta":
+        positions = positions + first_position(model.config)
+    else:
+        near = attention.within(model.config.sliding_window)
+        mask = {"full_attention": mask, "sliding_attention": near.mask}
+    hidden = model.base_model(
+        input_ids=batch.input_ids, attention_mask=mask, position_ids=positions
     ).last_hidden_state
     index = batch.slots[:, :, None].expand(-1, -1, hidden.shape[-1])
     return hidden.gather(1, index).flatten(0, 1)
 
 
-def stock_loss(model: RobertaForMaskedLM, batch: TokenBatch) -> Tensor:
+def stock_loss(model: Any, batch: TokenBatch) -> Tensor:
     """The loss by transformers' own classes and torch's own function."""
-    logits = model.lm_head(stock_hidden(model, batch))
+    hidden = stock_hidden(model, batch)
+    if model.config.model_type == "roberta":
+        logits = model.lm_head(hidden)
+    else:
+        logits = model.decoder(model.head(hidden))
     return torch.nn.functional.cross_entropy(logits, batch.labels.flatten(), reduction="sum")
 
 
-def gradients(model: RobertaForMaskedLM, loss: Tensor) -> dict[str, Tensor]:
+def gradients(model: Any, loss: Tensor) -> dict[str, Tensor]:
     model.zero_grad()
     loss.backward()
     return {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
 
 
+@BOTH
 @pytest.mark.parametrize("checkpointed", [False, True])
-def test_loss_and_gradients_are_those_of_stock_transformers(checkpointed: bool) -> None:
-    model, batch = model_of(), random_batch(6, vocab=64)
+def test_loss_and_gradients_are_those_of_stock_transformers(
+    architecture: Any, checkpointed: bool
+) -> None:
+    model, batch = model_of(architecture, shape=SHAPE), random_batch(6, vocab=64)
     loss = MaskedLoss(model, dtype=torch.float32, checkpointed=checkpointed)(batch)
     expected = stock_loss(model, batch)
     torch.testing.assert_close(loss, expected, rtol=1e-6, atol=0)
@@ -99,8 +104,9 @@ def test_loss_and_gradients_are_those_of_stock_transformers(checkpointed: bool) 
 
 
 @pytest.mark.parametrize(("dtype", "bound"), [(torch.bfloat16, 2e-2), (torch.float16, 2e-3)])
-def test_half_precision_is_near(dtype: torch.dtype, bound: float) -> None:
-    model, batch = model_of(), random_batch(6, vocab=64)
+@BOTH
+def test_half_precision_is_near(architecture: Any, dtype: torch.dtype, bound: float) -> None:
+    model, batch = model_of(architecture), random_batch(6, vocab=64)
     loss = MaskedLoss(model, dtype=dtype)(batch)
     expected = stock_loss(model, batch)
     assert loss.dtype == torch.float32
@@ -112,15 +118,14 @@ def test_half_precision_is_near(dtype: torch.dtype, bound: float) -> None:
         assert error < 20 * bound, name
 
 
-def test_dropout_drops_what_stock_transformers_drops() -> None:
-    config = roberta_config(
-        SIZES["tiny"], vocab_size=64, row_length=16, special_ids=SPECIAL, dropout=0.3
-    )
-    model, batch = new_model(config, seed=0).train(), random_batch(8, vocab=64)
+@BOTH
+def test_dropout_drops_what_stock_transformers_drops(architecture: Any) -> None:
+    model, batch = model_of(architecture, dropout=0.3).train(), random_batch(8, vocab=64)
+    hidden_at_slots = arithmetic_of(model).hidden_at_slots
     with torch.no_grad():
-        last = model.roberta.encoder.layer[1]  # fresh weights let little through
-        last.attention.self.value.weight *= 30
-        last.output.dense.weight *= 30
+        for name, weight in model.base_model.named_parameters():  # fresh ones let little through
+            if any(end in name for end in ("value.weight", "output.dense.weight", "Wo.weight")):
+                weight *= 30
         ours = [hidden_at_slots(model, batch, dtype=torch.float32) for _ in range(400)]
         stock = [stock_hidden(model, batch) for _ in range(400)]
     # The spread of each number over the draws, on average: less by 5 % where one is left out.
@@ -128,8 +133,9 @@ def test_dropout_drops_what_stock_transformers_drops() -> None:
     assert abs(spread / wanted - 1) < 0.01
 
 
-def test_changing_one_document_changes_no_other_documents_logits() -> None:
-    model = model_of()
+@BOTH
+def test_changing_one_document_changes_no_other_documents_logits(architecture: Any) -> None:
+    model = model_of(architecture)
     before = masked_logits(model, packed(DOCUMENTS))
     changed = masked_logits(model, packed((DOCUMENTS[0], [0, 40, 41, 2], DOCUMENTS[2])))
     mine = torch.tensor([n == 1 for n, document in enumerate(DOCUMENTS) for _ in document])
@@ -138,8 +144,11 @@ def test_changing_one_document_changes_no_other_documents_logits() -> None:
     assert not torch.allclose(before[mine], changed[mine])
 
 
-def test_a_packed_document_has_the_logits_it_has_alone_in_stock_transformers() -> None:
-    model = model_of()
+@BOTH
+def test_a_packed_document_has_the_logits_it_has_alone_in_stock_transformers(
+    architecture: Any,
+) -> None:
+    model = model_of(architecture, shape=SHAPE)
     together = masked_logits(model, packed(DOCUMENTS))
     alone = [model(input_ids=torch.tensor([document])).logits[0] for document in DOCUMENTS]
     # fp32 sums in another order: 1e-5 is forty times the spacing of floats near 2.
@@ -175,8 +184,19 @@ def test_the_seed_alone_decides_the_weights() -> None:
     assert torch.equal(state, torch.get_rng_state())
 
 
-def test_parameters_are_counted_as_transformers_counts_them() -> None:
+@BOTH
+def test_parameters_are_counted_as_transformers_counts_them(architecture: Any) -> None:
     for size in ("tiny", "mini", "small"):
-        config = roberta_config(SIZES[size], vocab_size=500, row_length=32, special_ids=SPECIAL)
-        counted = sum(p.numel() for p in new_model(config, seed=0).parameters())
-        assert num_parameters(SIZES[size], vocab_size=500, row_length=32)[1] == counted
+        facts: Any = {"vocab_size": 500, "row_length": 32}
+        model = model_of(architecture, shape=SIZES[size], **facts)
+        counted = sum(p.numel() for p in model.parameters())
+        assert num_parameters(SIZES[size], architecture=architecture, **facts)[1] == counted
+
+
+def test_a_size_has_as_many_parameters_with_gates_as_without() -> None:
+    for size, shape in SIZES.items():
+        plain, gated = (
+            num_parameters(shape, vocab_size=1, row_length=1, architecture=kind)[0]
+            for kind in ("roberta", "modernbert")
+        )
+        assert gated == pytest.approx(plain, rel=0.05), size

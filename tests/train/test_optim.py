@@ -1,15 +1,11 @@
+from typing import Any
+
 import pytest
 
 from filiberto.config import TrainConfig
-from filiberto.train.model import SIZES, new_model, roberta_config
+from filiberto.train.architecture import arithmetic_of
 from filiberto.train.optim import make_optimizers, peak_lr_for, schedule, set_rates
-
-SPECIAL = {"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3, "<mask>": 4}
-
-
-def model_of():
-    config = roberta_config(SIZES["tiny"], vocab_size=64, row_length=16, special_ids=SPECIAL)
-    return new_model(config, seed=0)
+from tests.train.conftest import model_of
 
 
 def test_the_rate_climbs_and_falls_in_straight_lines() -> None:
@@ -22,8 +18,9 @@ def test_the_docstrings_example_holds() -> None:
     assert shares == pytest.approx([1.0, 0.75, 0.5, 0.25])
 
 
-def test_biases_and_norms_have_no_weight_decay() -> None:
-    model = model_of()
+@pytest.mark.parametrize("architecture", ["roberta", "modernbert"])
+def test_biases_and_norms_have_no_weight_decay(architecture: Any) -> None:
+    model = model_of(architecture)
     (adamw,) = make_optimizers(model, TrainConfig(optimizer="adamw", weight_decay=0.3), peak_lr=1.0)
     decayed, plain = adamw.param_groups
     assert (decayed["weight_decay"], plain["weight_decay"]) == (0.3, 0.0)
@@ -32,17 +29,26 @@ def test_biases_and_norms_have_no_weight_decay() -> None:
     assert len(decayed["params"]) + len(plain["params"]) == len(names)
 
 
-def test_muon_takes_the_layers_matrices_and_adamw_the_rest() -> None:
-    model = model_of()
+@pytest.mark.parametrize("architecture", ["roberta", "modernbert"])
+def test_muon_takes_the_layers_matrices_and_adamw_the_rest(architecture: Any) -> None:
+    model = model_of(architecture)
     settings = TrainConfig(optimizer="muon", muon_lr=0.5)
     muon, adamw = make_optimizers(model, settings, peak_lr=0.25)
     mine = {id(p) for group in muon.param_groups for p in group["params"]}
     rest = {id(p) for group in adamw.param_groups for p in group["params"]}
-    layers = {id(p) for p in model.roberta.encoder.parameters() if p.ndim == 2}
+    matrices = arithmetic_of(model).layers(model).parameters()
+    layers = {id(p) for p in matrices if p.ndim == 2}
     assert mine == layers
     assert rest == {id(p) for p in model.parameters()} - layers
     set_rates((muon, adamw), share=0.5)
-    assert [g["lr"] for o in (muon, adamw) for g in o.param_groups] == [0.25, 0.125, 0.125]
+    assert {g["lr"] for g in muon.param_groups} == {0.25}
+    assert [g["lr"] for g in adamw.param_groups] == [0.125, 0.125]
+
+
+def test_matrices_that_are_stacked_become_orthogonal_one_by_one() -> None:
+    muon, _ = make_optimizers(model_of("modernbert"), TrainConfig(optimizer="muon"), peak_lr=1.0)
+    parts = {group["parts"]: len(group["params"]) for group in muon.param_groups}
+    assert parts == {3: 2, 1: 4, 2: 2}  # two layers: Wqkv; two called Wo each; Wi
 
 
 def test_a_set_rate_beats_the_sizes_own() -> None:

@@ -8,17 +8,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, get_args
 
 import torch
 from tokenizers import Tokenizer
 
+from filiberto.config import Architecture
 from filiberto.errors import StateError, UnfinishedStageError
 from filiberto.tokenizer import bpe
-from filiberto.train.roberta import first_position
+from filiberto.train.architecture import arithmetic_named, arithmetic_of
 
 if TYPE_CHECKING:
-    from transformers import RobertaForMaskedLM
+    from filiberto.train.architecture import MaskedLM
 
 # Padding costs nothing where rows of like length share a batch of about this many tokens.
 _BATCH_TOKENS = 4_096
@@ -33,13 +34,13 @@ class Reader:
         tokenizer: reads literal specials as the control tokens they name, as prompts need it.
     """
 
-    model: RobertaForMaskedLM
+    model: MaskedLM
     tokenizer: Tokenizer
 
     @property
     def max_length(self) -> int:
         """Most tokens the model reads at once, `<s>` and `</s>` included."""
-        return self.model.config.max_position_embeddings - first_position(self.model.config)
+        return arithmetic_of(self.model).max_length(self.model.config)
 
     @property
     def special_ids(self) -> dict[str, int]:
@@ -108,10 +109,13 @@ class Reader:
             [rows[i] + [pad] * (width - len(rows[i])) for i in chosen], device=device
         )
         seen = (ids != pad).long()
-        hidden = self.model.roberta(input_ids=ids, attention_mask=seen).last_hidden_state
+        encoder: Any = self.model.base_model
+        hidden = encoder(input_ids=ids, attention_mask=seen).last_hidden_state
         row_index = [n for n, i in enumerate(chosen) for _ in places[i]]
         place_index = [place for i in chosen for place in places[i]]
-        logits = self.model.lm_head(hidden[row_index, place_index])
+        arithmetic = arithmetic_of(self.model)
+        some = arithmetic.head(self.model, hidden[row_index, place_index])
+        logits = arithmetic.decoder(self.model)(some)
         return torch.log_softmax(logits.float(), dim=-1)
 
 
@@ -156,19 +160,22 @@ def load_reader(place: Path) -> Reader:
         kind = config["model_type"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StateError(f"{folder / 'config.json'} cannot be read: {error}") from None
-    if kind != "roberta":
-        raise StateError(f"{folder} holds a model of type {kind!r}, not 'roberta'")
+    if kind not in get_args(Architecture):
+        known = " or ".join(map(repr, get_args(Architecture)))
+        raise StateError(f"{folder} holds a model of type {kind!r}, not {known}")
     if tokenizer.get_vocab_size() > config["vocab_size"]:
         raise StateError(
             f"{folder}: the tokenizer has {tokenizer.get_vocab_size()} entries, "
             f"the model {config['vocab_size']}"
         )
-    from transformers import RobertaForMaskedLM, logging
+    from transformers import logging
 
     logging.disable_progress_bar()
     try:
-        model = RobertaForMaskedLM.from_pretrained(
-            folder, local_files_only=True, use_safetensors=True
+        model = (
+            arithmetic_named(kind)
+            .model_class()
+            .from_pretrained(folder, local_files_only=True, use_safetensors=True)
         )
     except Exception as error:  # safetensors, JSON and shape errors have no common class
         raise StateError(f"{folder} cannot be loaded: {error}") from None

@@ -19,9 +19,8 @@ from filiberto.config import ITALIAN, Recipe
 from filiberto.errors import UsageError
 
 if TYPE_CHECKING:
-    from transformers import RobertaForMaskedLM
-
     from filiberto.evaluate.model import Reader
+    from filiberto.train.architecture import MaskedLM
 
 
 @dataclass(frozen=True)
@@ -114,7 +113,7 @@ def answer_prompts(
     return results
 
 
-def live_prompt(run: Path, recipe: Recipe) -> Callable[[RobertaForMaskedLM], str] | None:
+def live_prompt(run: Path, recipe: Recipe) -> Callable[[MaskedLM], str] | None:
     """A function that fills the recipe's last prompt with the model as it is, for a line of log.
 
     Args:
@@ -134,7 +133,7 @@ def live_prompt(run: Path, recipe: Recipe) -> Callable[[RobertaForMaskedLM], str
     # The last prompt of the article is the telling one: it needs grammar, not a set phrase.
     shown = prompts[-1]
 
-    def line(model: RobertaForMaskedLM) -> str:
+    def line(model: MaskedLM) -> str:
         (result,) = answer_prompts(Reader(model, tokenizer), [shown], top_k=3)
         words = ", ".join(f"{e['word']} {100 * e['probability']:.0f} %" for e in result["top"])
         return f"\n       {shown.text}  {words}"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from filiberto import __version__
-from filiberto.config import ITALIAN
+from filiberto.config import ITALIAN, Architecture
 from filiberto.console import readable_number, readable_seconds
 from filiberto.runfolder import manifest
 
@@ -16,6 +16,8 @@ WORD_LEVEL = (
     "batch.word_ids()  # which token is of which word",
 )
 """How transformers is given words that are cut already; `tokenizer/words.py` says why."""
+
+_NAMES: dict[Architecture, str] = {"roberta": "RoBERTa", "modernbert": "ModernBERT"}
 
 
 def model_card(run: Path, *, facts: dict[str, Any], language: str) -> str:
@@ -29,14 +31,16 @@ def model_card(run: Path, *, facts: dict[str, Any], language: str) -> str:
     plan = facts["plan"]
     tokenizer = manifest.require(run, "tokenizer")
     header = ["---", *([f"language: {language}"] if language else []), "library_name: transformers"]
-    header += ["pipeline_tag: fill-mask", "tags:", "- filiberto", "- roberta", "---"]
+    kind = plan["architecture"]
+    header += ["pipeline_tag: fill-mask", "tags:", "- filiberto", f"- {kind}", "---"]
     return "\n".join(
         [
             *header,
             "",
             f"# {run.resolve().name}",
             "",
-            f"A RoBERTa of size {plan['size']} ({readable_number(plan['parameters'])} parameters), "
+            f"A {_NAMES[kind]} of size {plan['size']} "
+            f"({readable_number(plan['parameters'])} parameters), "
             f"trained from scratch with filiberto {__version__} by masked-language modelling.",
             "",
             "```python",
@@ -46,7 +50,7 @@ def model_card(run: Path, *, facts: dict[str, Any], language: str) -> str:
             f'fill("{_example(language)}")',
             "```",
             "",
-            f"Load the tokenizer with {_loader(tokenizer.settings['split'])}.",
+            f"Load the tokenizer with {_loader(kind, tokenizer.settings['split'])}.",
             "",
             "Words that are cut already (NER, part-of-speech tags) need the space before them, or "
             "they get the ids of word middles:",
@@ -79,7 +83,9 @@ def _example(language: str) -> str:
     return "ciao <mask> va?" if language in ITALIAN else "... <mask> ..."
 
 
-def _loader(split: str) -> str:
+def _loader(kind: Architecture, split: str) -> str:
+    if kind != "roberta":
+        return "`AutoTokenizer`"
     if split == "gpt2":
         return "`AutoTokenizer` or `RobertaTokenizer`"
     return "`AutoTokenizer`; `RobertaTokenizer` would cut words as GPT-2 does and give other ids"

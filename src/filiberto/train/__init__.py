@@ -20,15 +20,14 @@ from filiberto.runfolder import manifest, safeio
 from filiberto.runfolder.manifest import Manifest
 
 if TYPE_CHECKING:
-    from transformers import RobertaForMaskedLM
-
+    from filiberto.train.architecture import MaskedLM
     from filiberto.train.distributed import Ranks
     from filiberto.train.hardware import Hardware
     from filiberto.train.job import Job
     from filiberto.train.loop import Validation
     from filiberto.train.plan import Plan
 
-LivePrompt = Callable[["RobertaForMaskedLM"], str]
+LivePrompt = Callable[["MaskedLM"], str]
 
 # Where the speed decides the number of steps, and where it only tells the time left.
 _MEASURE_SECONDS, _GLANCE_SECONDS = 5.0, 1.0
@@ -150,9 +149,11 @@ def run(recipe: Recipe, run: Path, *, force: bool = False, elapsed: float = 0.0)
 
 def summary(done: Manifest) -> str:
     """The training in one line."""
-    facts, plan = done.facts, done.facts["plan"]
+    from filiberto.train.plan import Plan
+
+    facts, plan = done.facts, Plan(**done.facts["plan"])
     return (
-        f"model: {plan['size']}, {readable_number(plan['parameters'])} parameters"
+        f"model: {plan.model}, {readable_number(plan.parameters)} parameters"
         f" · {readable_number(facts['tokens'])} tokens in {readable_seconds(facts['seconds'])}"
         f" · validation loss {facts['validation_loss']:.3f} nats a masked token"
         f" · {100 * facts['validation_accuracy']:.1f} % right"
@@ -255,7 +256,7 @@ def _measured_plan(job: Job, *, settings: TrainConfig, seconds: float) -> Plan:
     draft = job.plan
     timed = settings.max_steps is None and settings.epochs is None
     say(
-        f"model: {draft.size}, {readable_number(draft.parameters)} parameters"
+        f"model: {draft.model}, {readable_number(draft.parameters)} parameters"
         " · measuring how fast this machine trains it"
     )
     speed, micro_rows = loop.measure_speed(

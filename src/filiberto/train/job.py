@@ -22,9 +22,10 @@ from filiberto.train.distributed import ALONE, Ranks
 from filiberto.train.hardware import DTYPES, Hardware
 from filiberto.train.plan import Plan
 from filiberto.train.sampler import Sampler
+from filiberto.train.sizes import SIZES
 
 if TYPE_CHECKING:
-    from transformers import RobertaForMaskedLM
+    from filiberto.train.architecture import MaskedLM
 
 # Validation is the same for every run of a corpus: this seed, whatever is trained.
 VALIDATION_SEED = 0
@@ -43,7 +44,7 @@ class Job:
     """
 
     machine: Hardware
-    model: RobertaForMaskedLM
+    model: MaskedLM
     loss: Callable[[TokenBatch], torch.Tensor]
     optimizers: tuple[torch.optim.Optimizer, ...]
     scaler: torch.amp.GradScaler
@@ -89,14 +90,15 @@ def new_job(
         )
         for split, stream in streams.items()
     }
-    config = model.roberta_config(
-        model.SIZES[size],
+    network = model.new_model(
+        settings.architecture,
+        SIZES[size],
         vocab_size=header["vocab_size"],
         row_length=settings.row_length,
         special_ids=header["special_ids"],
         dropout=settings.dropout,
+        seed=seed,
     )
-    network = model.new_model(config, seed=seed)
     torch.nn.Module.to(network, machine.device)
     draft = plan.make_plan(
         settings,
@@ -113,7 +115,12 @@ def new_job(
         machine=machine,
         model=network,
         loss=_loss(network, settings=settings, machine=machine, ranks=ranks),
-        optimizers=optim.make_optimizers(network, settings, peak_lr=draft.peak_lr),
+        optimizers=optim.make_optimizers(
+            network,
+            settings,
+            peak_lr=draft.peak_lr,
+            muon_dtype=torch.bfloat16 if machine.precision == "bf16" else torch.float32,
+        ),
         scaler=torch.amp.GradScaler(machine.device, enabled=machine.precision == "fp16"),
         settings=settings,
         plan=draft,
@@ -150,7 +157,7 @@ def in_less_memory(job: Job) -> Job:
 
 
 def _loss(
-    network: RobertaForMaskedLM, *, settings: TrainConfig, machine: Hardware, ranks: Ranks
+    network: MaskedLM, *, settings: TrainConfig, machine: Hardware, ranks: Ranks
 ) -> Callable[[TokenBatch], torch.Tensor]:
     loss = model.MaskedLoss(
         network,

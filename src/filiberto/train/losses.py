@@ -13,8 +13,13 @@ from torch import Tensor
 from filiberto.train.masking import IGNORE_INDEX
 
 # Scores of so many slots are alive at a time. Fewer: the gradient of the output embeddings is gone
-# through too often; more: memory, and no faster (docs/log.md).
+# through too often; more: memory, and no faster (docs/log.md). A GPU needs more to do at once.
+_CHUNKS = {"cuda": 4096}
 _CHUNK = 1024
+
+# Of these, so many at a time become probabilities in fp32, to stay in a CPU's cache. On a GPU each
+# part is a kernel or more.
+_PART = 64
 
 
 def linear_cross_entropy(hidden: Tensor, weight: Tensor, bias: Tensor, labels: Tensor) -> Tensor:
@@ -41,28 +46,24 @@ class _LinearCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor, labels: Tensor) -> Tensor:
         low = weight.to(hidden.dtype)
-        to_hidden = torch.empty_like(hidden)
-        to_weight, to_bias = torch.zeros_like(weight), torch.zeros_like(bias)
+        to_weight, to_bias = None, torch.zeros_like(bias)
         loss = torch.zeros((), dtype=torch.float32, device=hidden.device)
-        for x, label, to_x in zip(
-            hidden.split(_CHUNK), labels.split(_CHUNK), to_hidden.split(_CHUNK), strict=True
-        ):
-            scores = (torch.nn.functional.linear(x, low).float() + bias).log_softmax(1)
-            used = label != IGNORE_INDEX
-            target = label.where(used, 0)[:, None]
-            loss -= (scores.gather(1, target)[:, 0] * used).sum()
-            # The gradient by the scores: the probabilities, less 1 at the label.
-            slope = scores.exp_()
-            slope.scatter_add_(1, target, slope.new_full(target.shape, -1))
-            slope *= used[:, None]
-            to_bias += slope.sum(0)
-            slope = slope.to(hidden.dtype)
-            torch.mm(slope, low, out=to_x)
-            if slope.dtype == to_weight.dtype:
-                to_weight.addmm_(slope.t(), x)
+        chunk = _CHUNKS.get(hidden.device.type, _CHUNK)
+        part = _PART if hidden.device.type == "cpu" else chunk
+        to_hidden = []
+        for x, label in zip(hidden.split(chunk), labels.split(chunk), strict=True):
+            scores = torch.nn.functional.linear(x, low)
+            for some, targets in zip(scores.split(part), label.split(part), strict=True):
+                loss += _to_slope(some, bias, targets, to_bias)
+            to_hidden.append(scores @ low)
+            if to_weight is None:
+                to_weight = (scores.t() @ x).to(weight.dtype)
+            elif scores.dtype == weight.dtype:
+                to_weight.addmm_(scores.t(), x)
             else:
-                to_weight += slope.t() @ x
-        ctx.save_for_backward(to_hidden, to_weight, to_bias)
+                to_weight += scores.t() @ x
+        assert to_weight is not None
+        ctx.save_for_backward(torch.cat(to_hidden), to_weight, to_bias)
         return loss
 
     @staticmethod
@@ -71,3 +72,27 @@ class _LinearCrossEntropy(torch.autograd.Function):
         # In place: they are nobody else's, and the second is as large as the embeddings.
         to_hidden, to_weight, to_bias = (saved.mul_(grad) for saved in ctx.saved_tensors)
         return to_hidden, to_weight, to_bias, None
+
+
+def _to_slope(scores: Tensor, bias: Tensor, labels: Tensor, to_bias: Tensor) -> Tensor:
+    """Put the loss's gradient by the scores in their place.
+
+    Args:
+        scores: `[slots, vocab]`, without the bias.
+        bias: `[vocab]`, fp32.
+        labels: `[slots]`.
+        to_bias: `[vocab]`, to which the gradient by the bias is added.
+
+    Returns:
+        The sum of the losses.
+    """
+    exact = (scores + bias).log_softmax(1)
+    used = labels != IGNORE_INDEX
+    target = labels.where(used, 0)[:, None]
+    loss = -(exact.gather(1, target)[:, 0] * used).sum()
+    # The probabilities, less 1 at the label.
+    slope = exact.exp_().scatter_add_(1, target, exact.new_full(target.shape, -1))
+    slope *= used[:, None]
+    to_bias += slope.sum(0)
+    scores.copy_(slope)
+    return loss

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from filiberto.config import Size, TrainConfig
+from filiberto.train.architecture import arithmetic_of
 from filiberto.train.muon import Muon
 
 if TYPE_CHECKING:
-    from transformers import RobertaForMaskedLM
+    from filiberto.train.architecture import MaskedLM
 
 # Peak rates for AdamW, and how many times that beside Muon. Those of tiny and mini were used beside
 # Muon (docs/log.md), not compared with others on real text; base and large: Liu et al. 2019,
@@ -47,19 +48,28 @@ def schedule(step: int, *, warmup_steps: int, max_steps: int) -> float:
 
 
 def make_optimizers(
-    model: RobertaForMaskedLM, settings: TrainConfig, *, peak_lr: float
+    model: MaskedLM,
+    settings: TrainConfig,
+    *,
+    peak_lr: float,
+    muon_dtype: torch.dtype = torch.float32,
 ) -> tuple[torch.optim.Optimizer, ...]:
     """AdamW for all weights, or Muon for the matrices of the layers and AdamW for the rest.
 
     Weight decay is for matrices only. Every parameter group holds its own `peak_lr`; the rate
     itself is set at every step by `set_rates`.
 
+    Args:
+        model: what learns.
+        settings: optimizer, decays.
+        peak_lr: AdamW's highest rate.
+        muon_dtype: of Muon's products.
+
     Source:
         Jordan et al. 2024, Muon: an optimizer for hidden layers in neural networks.
     """
-    layers = {id(p) for p in model.roberta.encoder.parameters() if p.ndim == 2}
-    to_muon = [p for p in model.parameters() if settings.optimizer == "muon" and id(p) in layers]
-    taken = {id(p) for p in to_muon}
+    groups = _muon_groups(model, settings) if settings.optimizer == "muon" else []
+    taken = {id(p) for group in groups for p in group["params"]}
     decayed = [p for p in model.parameters() if p.ndim >= 2 and id(p) not in taken]
     plain = [p for p in model.parameters() if p.ndim < 2]
     adamw = torch.optim.AdamW(
@@ -72,10 +82,23 @@ def make_optimizers(
         eps=settings.epsilon,
         fused=True,
     )
-    if not to_muon:
+    if not groups:
         return (adamw,)
-    group = {"params": to_muon, "peak_lr": settings.muon_lr}
-    return (Muon([group], lr=0.0, weight_decay=settings.weight_decay), adamw)
+    return (Muon(groups, lr=0.0, weight_decay=settings.weight_decay, dtype=muon_dtype), adamw)
+
+
+def _muon_groups(model: MaskedLM, settings: TrainConfig) -> list[dict[str, Any]]:
+    """The matrices of the layers, by how many are stacked in one weight."""
+    arithmetic = arithmetic_of(model)
+    by_parts: dict[int, list[torch.nn.Parameter]] = {}
+    for name, parameter in arithmetic.layers(model).named_parameters():
+        if parameter.ndim == 2:
+            stacked = (n for end, n in arithmetic.STACKED.items() if name.endswith(end))
+            by_parts.setdefault(next(stacked, 1), []).append(parameter)
+    return [
+        {"params": parameters, "parts": parts, "peak_lr": settings.muon_lr}
+        for parts, parameters in by_parts.items()
+    ]
 
 
 def set_rates(optimizers: tuple[torch.optim.Optimizer, ...], *, share: float) -> None:

@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from filiberto.config import Auto, Size, TrainConfig, parse_seconds
+from filiberto.config import Architecture, Auto, Size, TrainConfig, parse_seconds
 from filiberto.console import readable_number, readable_seconds
-from filiberto.train.model import SIZES, num_parameters
+from filiberto.train.sizes import SIZES, num_parameters
 
 # With no --size, the largest size whose seconds have come, on a GPU with bf16 or on a CPU:
 # guesses, not measured yet.
@@ -23,8 +23,8 @@ _GPU_SECONDS: dict[Size, float] = {"mini": 0, "small": 600, "base": 5_400, "larg
 # worth a step. The CPU's is measured (docs/log.md), the GPU's a guess.
 _CPU_BATCH_TOKENS, _GPU_BATCH_TOKENS = 4_096, 65_536
 
-# A micro-batch this long keeps two CPU cores busy and its activations in the cache.
-_CPU_MICRO_TOKENS, _GPU_MICRO_TOKENS = 2_048, 65_536
+# A micro-batch this long keeps two CPU cores busy (docs/log.md).
+_CPU_MICRO_TOKENS, _GPU_MICRO_TOKENS = 8_192, 65_536
 
 # Export and report come out of --time too.
 _REPORT_SHARE, _REPORT_MAX_SECONDS = 0.08, 120.0
@@ -38,6 +38,7 @@ _VALIDATIONS, _VALIDATION_COST = 10, 1 / 3
 class Plan:
     """What will be done, in numbers."""
 
+    architecture: Architecture
     size: Size
     parameters: int
     vocab_size: int
@@ -54,6 +55,11 @@ class Plan:
     tokens_per_second: float
     device: str
     precision: str
+
+    @property
+    def model(self) -> str:
+        """Architecture and size for a person, the architecture where it is not the usual one."""
+        return self.size if self.architecture == "roberta" else f"{self.architecture} {self.size}"
 
     @property
     def batch_tokens(self) -> int:
@@ -145,9 +151,13 @@ def make_plan(
         steps = int(_tokens_in(seconds, tokens_per_second, batch_tokens, settings) / batch_tokens)
     steps = max(1, steps)
     return Plan(
+        architecture=settings.architecture,
         size=size,
         parameters=num_parameters(
-            SIZES[size], vocab_size=vocab_size, row_length=settings.row_length
+            SIZES[size],
+            vocab_size=vocab_size,
+            row_length=settings.row_length,
+            architecture=settings.architecture,
         )[1],
         vocab_size=vocab_size,
         row_length=settings.row_length,
@@ -208,7 +218,7 @@ def _tokens_in(
 def describe(plan: Plan) -> str:
     """The plan in two lines for a person."""
     return (
-        f"plan: {plan.size}, {readable_number(plan.parameters)} parameters · "
+        f"plan: {plan.model}, {readable_number(plan.parameters)} parameters · "
         f"{readable_number(plan.text_tokens)} tokens of text, "
         f"{readable_number(plan.train_tokens)} to read ({plan.epochs:.2g} epochs)\n"
         f"      {plan.max_steps:,} steps of {plan.batch_tokens:,} tokens in rows of "

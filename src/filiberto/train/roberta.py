@@ -14,49 +14,91 @@ from typing import TYPE_CHECKING, Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from filiberto.train.attention import Attention
+from filiberto.train.functional import at_slots, linear, maybe_twice, norm
+from filiberto.train.sizes import Shape
 
 if TYPE_CHECKING:
     from transformers import RobertaConfig, RobertaForMaskedLM
 
     from filiberto.train.batch import TokenBatch
 
+STACKED: dict[str, int] = {}
+
+
+def model_class() -> type[RobertaForMaskedLM]:
+    """See `architecture.Arithmetic`, as for all that follow."""
+    from transformers import RobertaForMaskedLM
+
+    return RobertaForMaskedLM
+
+
+def new_config(
+    shape: Shape,
+    *,
+    vocab_size: int,
+    row_length: int,
+    special_ids: dict[str, int],
+    dropout: float = 0.0,
+) -> RobertaConfig:
+    """RoBERTa counts positions from `pad_token_id + 1`, hence two more of them than tokens."""
+    from transformers import RobertaConfig
+
+    return RobertaConfig(
+        vocab_size=vocab_size,
+        hidden_size=shape.hidden_size,
+        num_hidden_layers=shape.num_hidden_layers,
+        num_attention_heads=shape.num_attention_heads,
+        intermediate_size=4 * shape.hidden_size,
+        max_position_embeddings=row_length + special_ids["<pad>"] + 1,
+        type_vocab_size=1,
+        layer_norm_eps=1e-5,
+        hidden_dropout_prob=dropout,
+        attention_probs_dropout_prob=dropout,
+        bos_token_id=special_ids["<s>"],
+        pad_token_id=special_ids["<pad>"],
+        eos_token_id=special_ids["</s>"],
+    )
+
+
+def max_length(config: RobertaConfig) -> int:
+    """As many tokens as there are positions from the first on."""
+    return config.max_position_embeddings - first_position(config)
+
+
+def layers(model: RobertaForMaskedLM) -> nn.ModuleList:
+    """Attention, feed-forward, a norm after each."""
+    return model.roberta.encoder.layer
+
+
+def decoder(model: RobertaForMaskedLM) -> nn.Linear:
+    """Tied to the input embeddings."""
+    return model.lm_head.decoder
+
+
+def head(model: RobertaForMaskedLM, hidden: Tensor) -> Tensor:
+    """A linear layer, GELU, a norm."""
+    lm_head: Any = model.lm_head
+    return norm(lm_head.layer_norm, F.gelu(linear(lm_head.dense, hidden)))
+
 
 def hidden_at_slots(
     model: RobertaForMaskedLM, batch: TokenBatch, *, dtype: torch.dtype, checkpointed: bool = False
 ) -> Tensor:
-    """What the language-model head reads: the last hidden states at the slots.
-
-    Args:
-        dtype: of the arithmetic between the embeddings and the result.
-        checkpointed: forget what happens inside a layer and compute it again for the gradient.
-
-    Returns:
-        `[rows x slots, width]` of `dtype`, in the order of `batch.slots` flattened.
-    """
+    """The last layer's output at the slots."""
     hidden = _embedded(model, batch).to(dtype)
-    *layers, last = model.roberta.encoder.layer
-    for layer in layers:
-        if checkpointed:
-            hidden = checkpoint(_layer, layer, hidden, hidden, batch.attention, use_reentrant=False)
-        else:
-            hidden = _layer(layer, hidden, hidden, batch.attention)
-    index = batch.slots[:, :, None].expand(-1, -1, hidden.shape[-1])
-    return _layer(last, hidden.gather(1, index), hidden, batch.attention_at_slots).flatten(0, 1)
+    *most, last = layers(model)
+    for layer in most:
+        hidden = maybe_twice(_layer, layer, hidden, hidden, batch.attention, twice=checkpointed)
+    queries = at_slots(hidden, batch.slots)
+    return _layer(last, queries, hidden, batch.attention_at_slots).flatten(0, 1)
 
 
 def first_position(config: RobertaConfig) -> int:
     """RoBERTa's number for the first token of a text: the one after `<pad>`'s id."""
     assert isinstance(config.pad_token_id, int)
     return config.pad_token_id + 1
-
-
-def head(model: RobertaForMaskedLM, hidden: Tensor) -> Tensor:
-    """What is multiplied with the output embeddings; of the shape and type of `hidden`."""
-    lm_head: Any = model.lm_head
-    return _norm(lm_head.layer_norm, F.gelu(_linear(lm_head.dense, hidden)))
 
 
 def _embedded(model: RobertaForMaskedLM, batch: TokenBatch) -> Tensor:
@@ -75,22 +117,13 @@ def _layer(layer: Any, queries: Tensor, keys: Tensor, attention: Attention) -> T
     own = layer.attention.self
     heads = own.num_attention_heads
     q, k, v = (
-        _linear(matrix, x).unflatten(-1, (heads, -1))
+        linear(matrix, x).unflatten(-1, (heads, -1))
         for matrix, x in ((own.query, queries), (own.key, keys), (own.value, keys))
     )
     dropout = own.dropout.p if own.training else 0.0
     seen = attention(q, k, v, dropout=dropout).flatten(-2)
     out = layer.attention.output
-    hidden = _norm(out.LayerNorm, out.dropout(_linear(out.dense, seen)) + queries)
-    wide = F.gelu(_linear(layer.intermediate.dense, hidden))
+    hidden = norm(out.LayerNorm, out.dropout(linear(out.dense, seen)) + queries)
+    wide = F.gelu(linear(layer.intermediate.dense, hidden))
     out = layer.output
-    return _norm(out.LayerNorm, out.dropout(_linear(out.dense, wide)) + hidden)
-
-
-def _linear(matrix: nn.Linear, x: Tensor) -> Tensor:
-    return F.linear(x, matrix.weight.to(x.dtype), matrix.bias.to(x.dtype))
-
-
-def _norm(norm: nn.LayerNorm, x: Tensor) -> Tensor:
-    weight, bias = norm.weight.to(x.dtype), norm.bias.to(x.dtype)
-    return F.layer_norm(x, norm.normalized_shape, weight, bias, norm.eps)
+    return norm(out.LayerNorm, out.dropout(linear(out.dense, wide)) + hidden)

@@ -1,0 +1,86 @@
+"""The architectures there are, and what the engine asks of each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from filiberto.config import Architecture
+from filiberto.train import modernbert, roberta
+from filiberto.train.sizes import Shape
+
+if TYPE_CHECKING:
+    from transformers import ModernBertForMaskedLM, RobertaForMaskedLM
+
+    from filiberto.train.batch import TokenBatch
+
+    MaskedLM = RobertaForMaskedLM | ModernBertForMaskedLM
+
+
+class Arithmetic(Protocol):
+    """An architecture as a module of ours has it; weights and classes are transformers' own."""
+
+    @property
+    def STACKED(self) -> dict[str, int]:
+        """Of how many matrices on top of each other a weight is made, by the end of its name."""
+        ...
+
+    def model_class(self) -> type[Any]:
+        """The class of transformers."""
+        ...
+
+    def new_config(
+        self,
+        shape: Shape,
+        *,
+        vocab_size: int,
+        row_length: int,
+        special_ids: dict[str, int],
+        dropout: float,
+    ) -> Any:
+        """The configuration as transformers writes it into config.json."""
+        ...
+
+    def max_length(self, config: Any) -> int:
+        """Most tokens the model reads at once."""
+        ...
+
+    def layers(self, model: Any) -> nn.ModuleList:
+        """Its layers, first to last."""
+        ...
+
+    def decoder(self, model: Any) -> nn.Linear:
+        """The output embeddings with their biases."""
+        ...
+
+    def head(self, model: Any, hidden: Tensor) -> Tensor:
+        """What is multiplied with the output embeddings; of the shape and type of `hidden`."""
+        ...
+
+    def hidden_at_slots(
+        self, model: Any, batch: TokenBatch, *, dtype: torch.dtype, checkpointed: bool = False
+    ) -> Tensor:
+        """What the head reads: the last hidden states at the slots.
+
+        Args:
+            model: holds the weights.
+            batch: packed rows.
+            dtype: of the arithmetic between the embeddings and the result.
+            checkpointed: forget what happens inside a layer, compute it again for the gradient.
+
+        Returns:
+            `[rows x slots, width]` of `dtype`, in the order of `batch.slots` flattened.
+        """
+        ...
+
+
+def arithmetic_named(name: Architecture) -> Arithmetic:
+    """The architecture of this name."""
+    return modernbert if name == "modernbert" else roberta
+
+
+def arithmetic_of(model: MaskedLM) -> Arithmetic:
+    """The architecture of a model of transformers'."""
+    return modernbert if model.config.model_type == "modernbert" else roberta
