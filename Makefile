@@ -30,16 +30,25 @@ setup-bench: setup
 # Under ten minutes on two cores; `make bench-full` an hour.
 bench: setup-bench
 	$(BIN)/python benchmarks/startup.py
-	$(BIN)/python benchmarks/step.py --repeats 2 --seconds 6 --contestants trainer "trainer, tuned" filiberto
+	$(BIN)/python benchmarks/step.py --repeats 2 --seconds 5 --cases mini:128 mini:512 small:128 \
+		--contestants trainer "trainer, tuned" filiberto
 
 bench-full: setup-bench
-	$(BIN)/python benchmarks/step.py --cases tiny:128 tiny:512 mini:128 mini:512 small:128 small:512
+	$(BIN)/python benchmarks/step.py --contestants trainer "trainer, tuned" "trainer, compiled" filiberto \
+		--cases tiny:128 tiny:512 mini:128 mini:512 small:128 small:512 modernbert/small:128 modernbert/small:512
+	$(BIN)/python benchmarks/step.py --contestants filiberto --out step-32k.json \
+		--cases small:128:32768 small:512:32768 modernbert/small:128:32768 modernbert/small:512:32768
+	$(BIN)/python benchmarks/step.py --contestants article filiberto --cases mini:128 --out step-short.json
 
-# Reads the shards of a finished run where RUN names one (text needs Daft, which a GPU box may lack).
-bench-gpu: setup-bench
-	$(BIN)/python benchmarks/step.py --device cuda --repeats 2 --mask-rate 0.30 \
-		--cases mini:512 small:512 base:512 large:512 --contestants "trainer, tuned" filiberto \
-		$(if $(RUN),--run $(RUN))
+# Reads the shards of a finished run where RUN names one (text needs Daft, which a GPU box may lack); with
+# PYTHON_GPU another Python than the one set up here.
+PYTHON_GPU ?= $(BIN)/python
+bench-gpu: $(if $(filter $(BIN)/python,$(PYTHON_GPU)),setup-bench)
+	$(PYTHON_GPU) benchmarks/step.py --device cuda --repeats 1 --seconds 6 --contestants filiberto \
+		--cases mini:512::0.30 small:512::0.30 base:512::0.30 base:512::0.15 large:512::0.30 \
+		modernbert/base:512::0.30 $(if $(RUN),--run $(RUN))
+	$(PYTHON_GPU) benchmarks/step.py --device cuda --repeats 1 --seconds 6 --out step-gpu-trainer.json \
+		--contestants "trainer, compiled" filiberto --cases base:512::0.30 $(if $(RUN),--run $(RUN))
 
 clean:
 	rm -rf $(VENV)

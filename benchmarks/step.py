@@ -2,20 +2,25 @@
 
     python benchmarks/step.py [--text FILES] [--cases mini:128 mini:512 small:128] [--device cpu]
 
+A case is [architecture/]size:row_length[:batch_tokens[:mask_rate]], such as modernbert/mini:512,
+small:128:32768 or base:512::0.15; the rate is 0.15 where nothing is said.
+
 The same model on the same token shards, for a number of real tokens (padding does not count), each
 turn in a process of its own, the contestants taking turns:
 
 - `article`: fp32, batches of 16 documents padded to 512, a label at every position, AdamW 1e-4;
 - `trainer`: transformers' Trainer with DataCollatorForLanguageModeling on grouped texts, which is
   what run_mlm.py does, at its defaults;
-- `trainer, tuned`: the same with our batch size, bf16 where it is native, and on a GPU compiled;
+- `trainer, tuned`: the same with our batch size and bf16 where it is native;
+- `trainer, compiled`: that and torch.compile;
 - `filiberto`.
 
-All hide 15 % of the tokens. Without --text the demonstration's generated sentences are read, a
+Without --text the demonstration's generated sentences are read, a
 short document each, by a model of 30,522 entries all the same. Model FLOPs utilisation (MFU) is
 6 (N + rate (V d + d d)) + 12 d x attended length over all layers, for each token, over the rate of
-a large matrix product in the same run. Needs the extra: pip install '.[bench]'. JSON into
-benchmarks/results/step.json, or step-gpu.json.
+a large matrix product of our number format in the same process; modernbert's near layers count
+what they see. Needs the extra: pip install '.[bench]'. JSON into benchmarks/results/step.json, or
+step-gpu.json.
 """
 
 from __future__ import annotations
@@ -33,7 +38,7 @@ from filiberto import corpus, tokenizer, tokens
 from filiberto.config import CorpusConfig, TokenizerConfig
 from filiberto.tokens.shards import open_shard, write_shard
 
-CONTESTANTS = ("article", "trainer", "trainer, tuned", "filiberto")
+CONTESTANTS = ("article", "trainer", "trainer, tuned", "trainer, compiled", "filiberto")
 ENTRIES = 30_522
 TURN = Path(__file__).with_name("step_turn.py")
 
@@ -44,12 +49,11 @@ def main() -> None:
         run = arguments.run or prepared(Path(place), arguments.text)
         rows = []
         for case in arguments.cases:
-            size, row_length = case.split(":")
             turns: dict[str, list[dict[str, Any]]] = {name: [] for name in arguments.contestants}
             for _ in range(arguments.repeats):
                 for name in arguments.contestants:
-                    turns[name].append(turn(name, run, size, row_length, arguments))
-            row = summed(turns) | {"size": size, "row_length": int(row_length)}
+                    turns[name].append(turn(name, run, case, arguments))
+            row = {"case": case} | summed(turns)
             show(row)
             rows.append(row)
     name = "step-gpu.json" if arguments.device == "cuda" else "step.json"
@@ -65,7 +69,6 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--contestants", nargs="+", default=list(CONTESTANTS), choices=CONTESTANTS)
     parser.add_argument("--seconds", type=float, default=8.0, help="that a turn is measured")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--mask-rate", type=float, default=0.15)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--out", help="name of the JSON file")
     return parser.parse_args()
@@ -84,13 +87,11 @@ def prepared(run: Path, text: list[str]) -> Path:
     return run
 
 
-def turn(
-    name: str, run: Path, size: str, row_length: str, arguments: argparse.Namespace
-) -> dict[str, Any]:
+def turn(name: str, run: Path, case: str, arguments: argparse.Namespace) -> dict[str, Any]:
     """One contestant, in a process of its own."""
     command = [
-        *(sys.executable, str(TURN), name, str(run), size, row_length),
-        *(str(arguments.seconds), str(arguments.mask_rate), arguments.device),
+        *(sys.executable, str(TURN), name, str(run), case),
+        *(str(arguments.seconds), arguments.device),
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -110,12 +111,15 @@ def summed(turns: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
             "peak_memory_mb": round(max(t["peak_bytes"] for t in found) / 1e6),
             "ours_over_it": spread([o / s for o, s in zip(ours, speeds, strict=False)]),
         }
-    result["matmul_gflops"] = spread([t["peak"] / 1e9 for f in turns.values() for t in f])
+    for kind in ("peak", "peak_fp32"):
+        gflops = [t[kind] / 1e9 for found in turns.values() for t in found]
+        result["matmul_gflops" if kind == "peak" else "matmul_fp32_gflops"] = spread(gflops)
     if ours:
         phases = [t["phases"] for t in turns["filiberto"]]
         result["phases"] = {key: spread([p[key] for p in phases]) for key in phases[0]}
         result["sampler_tokens_per_second"] = spread([t["sampler"] for t in turns["filiberto"]])
         result["precision"] = turns["filiberto"][0]["precision"]
+    result["device"] = next(t["device"] for found in turns.values() for t in found)
     return result
 
 
@@ -127,13 +131,16 @@ def spread(values: list[float]) -> dict[str, float]:
 
 
 def show(row: dict[str, Any]) -> None:
-    peak = row["matmul_gflops"]["median"]
-    print(f"\n{row['size']}, rows of {row['row_length']}; matrix product {peak:.0f} GFLOP/s")
+    peaks = [row[key]["median"] for key in ("matmul_gflops", "matmul_fp32_gflops")]
+    print(
+        f"\n{row['case']} in {row.get('precision', 'fp32')} on {row['device']}; matrix product "
+        f"{peaks[0]:.0f} GFLOP/s, in fp32 {peaks[1]:.0f}"
+    )
     for name, found in row["contestants"].items():
         speed, mfu = found["tokens_per_second"], found["mfu"]
         ratio = found["ours_over_it"].get("median", float("nan"))
         print(
-            f"  {name:15} {speed['median']:>9.0f} tokens/s ({speed['min']:.0f} to "
+            f"  {name:17} {speed['median']:>9.0f} tokens/s ({speed['min']:.0f} to "
             f"{speed['max']:.0f})  MFU {100 * mfu['median']:5.1f} %  "
             f"{found['peak_memory_mb']:>6} MB  ours is {ratio:.2f} times that"
         )

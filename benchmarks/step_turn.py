@@ -1,6 +1,6 @@
 """One turn of `step.py`: a contestant trains for some seconds and says how fast it was.
 
-python benchmarks/step_turn.py NAME RUN SIZE ROW_LENGTH SECONDS MASK_RATE DEVICE
+python benchmarks/step_turn.py NAME RUN CASE SECONDS DEVICE
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ from filiberto.config import TrainConfig
 from filiberto.tokens.stream import open_stream
 from filiberto.train import hardware, model
 from filiberto.train.job import Job, new_job
+from filiberto.train.records import Records
+from filiberto.train.sizes import SIZES, num_parameters
 from filiberto.train.step import all_batches, batches_of, train_step, update
 
 ARTICLE_ROWS, ARTICLE_LENGTH = 16, 512
@@ -37,25 +40,35 @@ ARTICLE_ROWS, ARTICLE_LENGTH = 16, 512
 class Turn:
     """What every contestant needs: the run, the model's shape, the machine."""
 
-    def __init__(self, run: Path, size: Any, row_length: int, mask_rate: float, device: Any):
-        self.run, self.size, self.row_length = run, size, row_length
-        self.mask_rate, self.device = mask_rate, device
+    def __init__(self, run: Path, case: str, device: Any):
+        self.run, self.device = run, device
+        kind, _, rest = case.rpartition("/")
+        size, row_length, batch_tokens, mask_rate = [*rest.split(":"), "", ""][:4]
+        self.architecture: Any = kind or "roberta"
+        self.size: Any = size
+        self.row_length = int(row_length)
+        self.batch_tokens: Any = int(batch_tokens) if batch_tokens else "auto"
+        self.mask_rate = float(mask_rate or 0.15)
         self.stream = open_stream(run / "tokens", split="train")
         self.header = self.stream.header
 
     def network(self, *, row_length: int) -> Any:
-        """The model as the others have it: stock, with dropout of 0.1."""
-        config = model.roberta_config(
-            model.SIZES[self.size],
+        """The model as the others have it: stock, RoBERTa with its dropout of 0.1."""
+        network: Any = model.new_model(
+            self.architecture,
+            SIZES[self.size],
             vocab_size=self.header["vocab_size"],
             row_length=row_length,
             special_ids=self.header["special_ids"],
-            dropout=0.1,
+            dropout=0.1 if self.architecture == "roberta" else 0.0,
+            seed=0,
         )
-        return model.new_model(config, seed=0).to(self.device).train()
+        return network.to(self.device).train()
 
     def job(self) -> Job:
         settings = TrainConfig(
+            architecture=self.architecture,
+            batch_tokens=self.batch_tokens,
             row_length=self.row_length,
             mask_rate=self.mask_rate,
             device=self.device,
@@ -114,7 +127,9 @@ class Clock(TrainerCallback):
             control.should_training_stop = True
 
 
-def trainer(turn: Turn, seconds: float, *, tuned: bool) -> dict[str, Any]:
+def trainer(
+    turn: Turn, seconds: float, *, tuned: bool = False, compiled: bool = False
+) -> dict[str, Any]:
     """What run_mlm.py does."""
     rows = 8
     more: dict[str, Any] = {}
@@ -122,7 +137,7 @@ def trainer(turn: Turn, seconds: float, *, tuned: bool) -> dict[str, Any]:
         plan = turn.job().plan
         rows = plan.batch_rows if turn.device == "cpu" else plan.micro_rows
         cuda = turn.device == "cuda"
-        more = {"bf16": plan.precision == "bf16", "torch_compile": cuda}
+        more = {"bf16": plan.precision == "bf16", "torch_compile": compiled}
         more["dataloader_num_workers"] = 4 if cuda else 0
     length = turn.row_length
     ids = turn.stream.read(0, length * min(len(turn.stream) // length, 20_000)).reshape(-1, length)
@@ -199,9 +214,11 @@ def sampler_speed(job: Job) -> float:
 
 
 def phases_of(job: Job, seconds: float) -> dict[str, float]:
-    """Shares of the time that making batches, forward, backward and update take, one by one."""
+    """Shares of the time of each part of a step, one by one; every step is logged here."""
     device = job.plan.device
-    spent = dict.fromkeys(("making batches", "forward", "backward", "optimizer"), 0.0)
+    parts = ("making batches", "forward", "backward", "optimizer", "logging")
+    spent = dict.fromkeys(parts, 0.0)
+    records = Records(Path(tempfile.mkdtemp()), metrics_bytes=0, step=0)
     start, number = time.perf_counter(), 0
 
     def since(begin: float, name: str) -> float:
@@ -220,8 +237,11 @@ def phases_of(job: Job, seconds: float) -> dict[str, float]:
             now = since(now, "forward")
             (loss / batch.num_labels).backward()
             now = since(now, "backward")
-        update(job, number, loss=loss.detach())
-        since(now, "optimizer")
+        norm, _ = update(job, number, loss=loss.detach())
+        now = since(now, "optimizer")
+        records.metrics(number, loss=loss.item(), learning_rate=1.0, gradient_norm=norm.item())
+        records.timings(number, seconds=now)
+        since(now, "logging")
         number += 1
     total = sum(spent.values())
     return {name: took / total for name, took in spent.items()}
@@ -244,13 +264,21 @@ def synchronise(device: str) -> None:
 
 def flops_per_token(turn: Turn) -> float:
     """Of forward and backward, by the formula in step.py."""
-    shape = model.SIZES[turn.size]
+    shape, job = SIZES[turn.size], turn.job()
     d, v = shape.hidden_size, turn.header["vocab_size"]
-    encoder, _ = model.num_parameters(shape, vocab_size=v, row_length=turn.row_length)
-    rows = turn.job().sampler.rows(0, 256).document_ids
-    attended = np.mean([np.square(np.bincount(row)).sum() / len(row) for row in rows])
-    layers = shape.num_hidden_layers
-    return 6 * (encoder + turn.mask_rate * (v * d + d * d)) + 12 * d * layers * float(attended)
+    encoder, _ = num_parameters(
+        shape, vocab_size=v, row_length=turn.row_length, architecture=turn.architecture
+    )
+    documents = job.sampler.rows(0, 256).document_ids
+    same = documents[:, :, None] == documents[:, None, :]
+    place = np.arange(turn.row_length)
+    near = abs(place[:, None] - place) <= getattr(job.model.config, "sliding_window", 0)
+    kinds = getattr(job.model.config, "layer_types", None) or [""] * shape.num_hidden_layers
+    attended = sum(
+        float((same & near if kind == "sliding_attention" else same).sum(-1).mean())
+        for kind in kinds
+    )
+    return 6 * (encoder + turn.mask_rate * (v * d + d * d)) + 12 * d * attended
 
 
 def matmul_peak(device: str, dtype: torch.dtype) -> float:
@@ -275,19 +303,23 @@ def peak_bytes(device: str) -> int:
 
 
 def main() -> None:
-    name, run, size, row_length, seconds, mask_rate, device = sys.argv[1:]
-    turn = Turn(Path(run), size, int(row_length), float(mask_rate), device)
+    name, run, case, seconds, device = sys.argv[1:]
+    turn = Turn(Path(run), case, device)
     contestants = {
         "article": article,
-        "trainer": lambda turn, seconds: trainer(turn, seconds, tuned=False),
-        "trainer, tuned": lambda turn, seconds: trainer(turn, seconds, tuned=True),
+        "trainer": trainer,
+        "trainer, tuned": partial(trainer, tuned=True),
+        "trainer, compiled": partial(trainer, tuned=True, compiled=True),
         "filiberto": filiberto,
     }
     found = contestants[name](turn, float(seconds))
     found["peak_bytes"] = peak_bytes(device)
     found["flops_per_token"] = flops_per_token(turn)
-    dtype = hardware.DTYPES[turn.job().plan.precision]
+    machine = turn.job().machine
+    found["device"] = machine.name
+    dtype = hardware.DTYPES[machine.precision]
     found["peak"] = matmul_peak(device, dtype)
+    found["peak_fp32"] = matmul_peak(device, torch.float32)
     print(json.dumps(found))
 
 

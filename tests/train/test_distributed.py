@@ -1,6 +1,7 @@
 """Several processes on this machine, over gloo, against one."""
 
 import dataclasses
+import json
 import os
 import shutil
 import socket
@@ -15,6 +16,7 @@ from filiberto.errors import UsageError
 from filiberto.train.distributed import Ranks
 from filiberto.train.records import read_lines
 from filiberto.train.step import batches_of
+from tests.conftest import with_site_code
 from tests.train.conftest import SHORT, job_of
 
 FLAGS = (
@@ -27,7 +29,9 @@ FLAGS = (
 LOOPBACK = {"GLOO_SOCKET_IFNAME": "lo"} if sys.platform == "linux" else {}
 
 
-def together(processes: int, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def together(
+    processes: int, *arguments: str | Path, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Start the real command under torchrun."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -38,7 +42,7 @@ def together(processes: int, *arguments: str | Path) -> subprocess.CompletedProc
             *(sys.executable, *torchrun, f"--nproc-per-node={processes}"),
             *("-m", "filiberto", *map(str, arguments)),
         ],
-        env={**os.environ, "OMP_NUM_THREADS": "1", **LOOPBACK},
+        env={**os.environ, "OMP_NUM_THREADS": "1", **LOOPBACK, **(env or {})},
         capture_output=True,
         text=True,
         timeout=300,
@@ -86,6 +90,33 @@ def test_what_two_processes_have_begun_one_ends(run: Path) -> None:
     assert done.returncode == 0, done.stderr
     done = together(2, "train", run, *FLAGS, "--train.max-steps", "3")
     assert done.returncode == 0, done.stderr  # nothing to do, for both
+
+
+# The second process has room for two rows and no more.
+LITTLE_ROOM = """
+import os
+if os.environ.get("RANK") == "1":
+    import torch
+    from filiberto.train import model
+
+    real = model.MaskedLoss.forward
+
+    def forward(self, batch):
+        if len(batch.input_ids) > 2:
+            raise torch.OutOfMemoryError
+        return real(self, batch)
+
+    model.MaskedLoss.forward = forward
+"""
+
+
+def test_what_does_not_fit_one_process_is_found_before_the_first_step(
+    run: Path, tmp_path: Path
+) -> None:
+    extra = with_site_code(tmp_path, LITTLE_ROOM)
+    done = together(2, "train", run, *FLAGS, "--train.max-steps", "3", env=extra)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((run / "plan.json").read_text())["micro_rows"] == 2
 
 
 def test_other_commands_are_for_one_process(run: Path) -> None:

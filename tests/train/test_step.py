@@ -1,6 +1,7 @@
 """One step: what is skipped, what is read late, and what happens when memory runs out."""
 
 import dataclasses
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ import torch
 from filiberto import train
 from filiberto.errors import StateError, TryAgainError
 from filiberto.train import loop
+from filiberto.train import step as step_module
 from filiberto.train.batch import sequence_starts
 from filiberto.train.distributed import Ranks
 from filiberto.train.job import Job, in_less_memory
-from filiberto.train.step import batches_of, train_step
+from filiberto.train.step import all_batches, batches_of, train_step
 from tests.conftest import MINIATURE
 from tests.train.conftest import SHORT, job_of, step_of
 
@@ -46,11 +48,15 @@ def test_a_step_that_is_no_number_changes_neither_weights_nor_optimizer(
     assert not all(torch.equal(a, b) for a, b in zip(before, state_of(job), strict=True))
 
 
-def test_fp16_finds_its_scale_and_learns_as_fp32_does(run: Path) -> None:
+@pytest.mark.parametrize("architecture", ["roberta", "modernbert"])
+def test_half_precision_learns_as_fp32_does(run: Path, architecture: Any) -> None:
     losses = {}
     for precision in ("fp32", "fp16", "bf16"):
-        job = job_of(run, dataclasses.replace(SHORT, precision=precision))
-        results = [step_of(job, step) for step in range(20)]
+        settings = dataclasses.replace(
+            MINIATURE, max_steps=50, precision=precision, architecture=architecture
+        )
+        job = job_of(run, settings)
+        results = [step_of(job, step) for step in range(50)]
         losses[precision] = [result.loss / result.num_labels for result in results]
         assert all(result.finite for result in results[-5:])
         assert results[0].scale == (65_536 if precision == "fp16" else 1)
@@ -69,10 +75,15 @@ def test_fp16_that_goes_too_far_steps_back_and_that_is_no_divergence(run: Path) 
     assert all(result.scale > 1 for result in bad)
 
 
-def test_fifty_steps_of_the_engine_are_those_of_stock_transformers(run: Path) -> None:
+@pytest.mark.parametrize("architecture", ["roberta", "modernbert"])
+def test_fifty_steps_of_the_engine_are_those_of_stock_transformers(
+    run: Path, architecture: Any
+) -> None:
     from tests.train.test_model import stock_loss
 
-    settings = dataclasses.replace(MINIATURE, max_steps=50, precision="fp32")
+    settings = dataclasses.replace(
+        MINIATURE, max_steps=50, precision="fp32", architecture=architecture
+    )
     ours = job_of(run, settings)
     stock = job_of(run, settings)
     stock = dataclasses.replace(stock, loss=lambda batch: stock_loss(stock.model, batch))
@@ -162,6 +173,21 @@ def test_documents_and_their_slots_begin_where_they_begin() -> None:
     assert whole.tolist() == [0, 3, 5, 6, 9, 10, 10, 10, 10]
     assert some.tolist() == [0, 1, 2, 2, 4, 4, 4, 4, 4]
     assert whole.dtype == some.dtype == np.int32
+
+
+@pytest.mark.parametrize("at_once", [1, 512, 1_500])
+def test_steps_made_together_are_those_made_alone(
+    run: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(step_module, "_TOKENS_AT_ONCE", at_once)
+    job = job_of(run, dataclasses.replace(SHORT, micro_batch_tokens=128))
+    together = itertools.islice(all_batches(job, first_step=3), 7)
+    for number, batches in enumerate(together, 3):
+        alone = batches_of(job, number)
+        assert len(batches) == len(alone) == 4
+        for one, other in zip(batches, alone, strict=True):
+            assert torch.equal(one.input_ids, other.input_ids)
+            assert torch.equal(one.labels, other.labels)
 
 
 def test_a_result_says_whether_anyone_was_asked_to_stop(run: Path) -> None:

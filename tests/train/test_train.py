@@ -50,11 +50,13 @@ def stop_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
     monkeypatch.setattr(loop, "train_step", dying)
 
 
-@pytest.mark.parametrize("dropout", [0.0, 0.1])
+@pytest.mark.parametrize(
+    "how", [{}, {"dropout": 0.1}, {"architecture": "modernbert"}, {"precision": "bf16"}], ids=str
+)
 def test_a_killed_run_goes_on_to_the_same_bits(
-    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dropout: float
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: dict[str, Any]
 ) -> None:
-    settings = dataclasses.replace(SHORT, dropout=dropout)
+    settings = dataclasses.replace(SHORT, **{"precision": "fp32", **how})
     whole = shutil.copytree(run, tmp_path / "whole")
     train.build(whole, settings=settings, size="tiny")
     for step in (3, 7):
@@ -97,7 +99,8 @@ def test_a_signal_saves_and_the_next_run_goes_on(
 def test_micro_batches_change_nothing_but_rounding(run: Path) -> None:
     results = []
     for micro in (512, 128, 32):
-        job = job_of(run, dataclasses.replace(SHORT, micro_batch_tokens=micro))
+        settings = dataclasses.replace(SHORT, micro_batch_tokens=micro, precision="fp32")
+        job = job_of(run, settings)
         results.append([step_of(job, step).loss for step in range(5)])
     # 5 AdamW steps in fp32 whose sums run in another order.
     assert results[1] == pytest.approx(results[0], rel=1e-4)

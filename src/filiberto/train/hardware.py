@@ -138,10 +138,8 @@ def _cuda_bf16() -> bool:
 
 
 def _cpu_bf16() -> bool:
-    # AVX512-BF16 or AMX; AVX2 machines have neither.
-    probe = getattr(torch.cpu, "get_capabilities", None)  # absent before torch 2.12
-    found = probe() if probe else {}
-    return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
+    # AVX2 machines have neither. torch.cpu.get_capabilities tells it openly, but not before 2.12.
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
 def _cpu_name() -> str:

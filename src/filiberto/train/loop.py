@@ -86,15 +86,30 @@ def measure_speed(job: Job, *, seconds: float) -> tuple[float, int]:
     Raises:
         StateError: one row does not fit into the memory.
     """
+    ranks, device = job.ranks, job.plan.device
     while True:
         try:
-            speed = _measured(job, seconds=seconds)
-            if not _is_nearly_full(job.plan.device) or job.plan.micro_rows == 1:
-                return speed, job.plan.micro_rows
+            if ranks.size == 1 or not ranks.any(not _fits_here(job), device):
+                speed = _measured(job, seconds=seconds)
+                full = ranks.any(_is_nearly_full(device), device)
+                if not full or job.plan.micro_rows == 1:
+                    return speed, job.plan.micro_rows
         except torch.OutOfMemoryError:
-            if job.ranks.size > 1:  # the others wait for this one
+            if ranks.size > 1:  # the others wait for this one
                 raise
         job = _shrunk(job)
+
+
+def _fits_here(job: Job) -> bool:
+    """Whether a micro-batch fits, tried without the other processes: none waits for another."""
+    try:
+        with job.ranks.together_at(job.loss, last=False):
+            job.loss(batches_of(job, 0)[0]).backward()
+    except torch.OutOfMemoryError:
+        return False
+    finally:
+        job.model.zero_grad(set_to_none=True)
+    return True
 
 
 def _measured(job: Job, *, seconds: float) -> float:

@@ -69,7 +69,7 @@ class Muon(torch.optim.Optimizer):
                 rate = keep * (group["lr"] * max(1, height / columns) ** 0.5)
                 decay = 1 - keep * (group["lr"] * group["weight_decay"])
                 whole = orthogonalised(updates.view(-1, height, columns), dtype=self._dtype)
-                steps = whole.mul_(rate).view_as(updates)
+                steps = whole.mul_(rate).reshape(updates.shape)
                 for parameter, update in zip(parameters, steps, strict=True):
                     parameter.mul_(decay).sub_(update)
         return loss
