@@ -1,0 +1,178 @@
+"""One training of `learning.py`: a recipe, a seed, a number of tokens; its curve as JSON.
+
+python benchmarks/learning_run.py RUN SPEC.json OUT.json
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from filiberto.config import TrainConfig
+from filiberto.train import hardware, losses, masking, step
+from filiberto.train.job import Job, new_job
+from filiberto.train.loop import validate
+from filiberto.train.masking import IGNORE_INDEX
+from filiberto.train.step import train_step
+
+VALIDATIONS = 20
+_SLOPE = losses._to_slope
+
+
+def main() -> None:
+    run, spec, out = sys.argv[1:]
+    found = trained(Path(run), **json.loads(Path(spec).read_text(encoding="utf-8")))
+    Path(out).write_text(json.dumps(found) + "\n", encoding="utf-8")
+
+
+def trained(
+    run: Path,
+    *,
+    size: Any,
+    seed: int,
+    tokens: int,
+    settings: dict[str, Any],
+    decay: str = "linear",
+    mask_rates: list[float] | None = None,
+    batches: list[int] | None = None,
+    split: tuple[float, float] | None = None,
+    init: float = 1.0,
+    momentum: float | None = None,
+    z_loss: float = 0.0,
+    average: float = 0.0,
+) -> dict[str, Any]:
+    """Train, and validate at even steps in tokens.
+
+    Args:
+        run: its tokens are finished.
+        size: of the model.
+        seed: of weights, order and masks.
+        tokens: to read; the schedule ends there.
+        settings: of `train`, all else being the default.
+        decay: 'linear', 'sqrt' (1 - sqrt) or 'hold' (constant until the last fifth).
+        mask_rates: in equal parts of the training, instead of one.
+        batches: tokens of a batch, in equal parts of the tokens.
+        split: of the masked tokens the shares hidden and replaced, instead of 0.8 and 0.1.
+        init: factor on the two matrices that write into the residual stream.
+        momentum: Muon's.
+        z_loss: weight of the squared logarithm of the softmax's denominator.
+        average: the share of the training at its end whose weights are averaged.
+    """
+    step.schedule = course_of(decay)
+    if split is not None:
+        masking._HIDE = masking.np.uint64(int(split[0] * (2**64 - 1)))
+        masking._REPLACE = masking.np.uint64(int(sum(split) * (2**64 - 1)))
+    if z_loss:
+        losses._to_slope = with_z_loss(z_loss)
+    row_length = settings.get("row_length", 128)
+    parts = [tokens / len(batches or [1]) / size for size in batches or [0]] if batches else []
+    per_batch = settings.get("batch_tokens", 4_096)
+    steps = round(sum(parts)) if batches else math.ceil(tokens / per_batch)
+    chosen = TrainConfig(**{**settings, "max_steps": steps, "validation_tokens": 400_000})
+    hardware.keep_freed_memory()
+    job = new_job(run, settings=chosen, size=size, machine=hardware.hardware_for(chosen), seed=seed)
+    prepare(job, init=init, momentum=momentum)
+    read, curve, took, row, mean = 0, [], 0.0, 0, Average(job)
+    for number in range(steps):
+        start = time.perf_counter()
+        done = read / tokens
+        now = job
+        if mask_rates:
+            rate = mask_rates[min(int(done * len(mask_rates)), len(mask_rates) - 1)]
+            now = replace(job, settings=replace(job.settings, mask_rate=rate))
+        many = batches[min(int(done * len(batches)), len(batches) - 1)] if batches else per_batch
+        made = now.batches.make(
+            now.sampler,
+            first_row=row,
+            num_rows=many // row_length,
+            micro_rows=min(many // row_length, 8_192 // row_length),
+            mask_rate=now.settings.mask_rate,
+        )
+        result = train_step(now, number, made).read()
+        row, read = row + many // row_length, read + many
+        took += time.perf_counter() - start
+        if average and done > 1 - average:
+            mean.add()
+        if (number + 1) * VALIDATIONS // steps > number * VALIDATIONS // steps:
+            with mean.in_place(last=number + 1 == steps):
+                loss = validate(job).loss
+            train_loss = result.loss / max(1, result.num_labels)
+            curve.append({"tokens": read, "loss": loss, "train": train_loss, "seconds": took})
+    return {"curve": curve, "loss": curve[-1]["loss"], "tokens_per_second": read / took}
+
+
+def prepare(job: Job, *, init: float, momentum: float | None) -> None:
+    with torch.no_grad():
+        for name, weight in job.model.base_model.named_parameters():
+            if name.endswith(("output.dense.weight", "Wo.weight")):
+                weight *= init
+    for optimizer in job.optimizers:
+        for group in optimizer.param_groups:
+            if momentum is not None and "momentum" in group:
+                group["momentum"] = momentum
+
+
+class Average:
+    """The mean of the weights of some steps."""
+
+    def __init__(self, job: Job) -> None:
+        self.job, self.count, self.sums = job, 0, []
+
+    def add(self) -> None:
+        weights = [p.detach() for p in self.job.model.parameters()]
+        if not self.count:
+            self.sums = [torch.zeros_like(p) for p in weights]
+        self.count += 1
+        for total, weight in zip(self.sums, weights, strict=True):
+            total += weight
+
+    def in_place(self, *, last: bool) -> Any:
+        from contextlib import nullcontext
+
+        if not last or not self.count:
+            return nullcontext()
+        with torch.no_grad():
+            for weight, total in zip(self.job.model.parameters(), self.sums, strict=True):
+                weight.copy_(total / self.count)
+        return nullcontext()
+
+
+def course_of(decay: str) -> Any:
+    """A schedule with the arguments of `optim.schedule`."""
+    linear = copy.copy(step.schedule)
+
+    def course(number: int, *, warmup_steps: int, max_steps: int) -> float:
+        if decay == "linear" or number < warmup_steps:
+            return linear(number, warmup_steps=warmup_steps, max_steps=max_steps)
+        done = (number - warmup_steps + 1) / (max_steps - warmup_steps + 1)
+        return 1 - math.sqrt(done) if decay == "sqrt" else min(1.0, (1 - done) / 0.2)
+
+    return course
+
+
+def with_z_loss(weight: float) -> Any:
+    """The loss with a term that keeps the softmax's denominator near 1 (PaLM, arXiv:2204.02311)."""
+
+    def slope(scores: Tensor, bias: Tensor, labels: Tensor, to_bias: Tensor) -> Tensor:
+        exact = scores + bias
+        z = exact.logsumexp(1, keepdim=True) * (labels != IGNORE_INDEX)[:, None]
+        extra = 2 * weight * z * exact.softmax(1)
+        loss = _SLOPE(scores, bias, labels, to_bias)
+        to_bias += extra.sum(0)
+        scores.add_(extra.to(scores.dtype))
+        return loss
+
+    return slope
+
+
+if __name__ == "__main__":
+    main()
