@@ -5,12 +5,11 @@ python benchmarks/learning_run.py RUN SPEC.json OUT.json
 
 from __future__ import annotations
 
-import copy
 import json
 import math
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,8 @@ import torch
 from torch import Tensor
 
 from filiberto.config import TrainConfig
-from filiberto.train import hardware, losses, masking, step
+from filiberto.train import hardware, losses, masking
+from filiberto.train.course import Course
 from filiberto.train.job import Job, new_job
 from filiberto.train.loop import validate
 from filiberto.train.masking import IGNORE_INDEX
@@ -67,21 +67,20 @@ def trained(
         z_loss: weight of the squared logarithm of the softmax's denominator.
         average: the share of the training at its end whose weights are averaged.
     """
-    step.schedule = course_of(decay)
     if split is not None:
         masking._HIDE = masking.np.uint64(int(split[0] * (2**64 - 1)))
         masking._REPLACE = masking.np.uint64(int(sum(split) * (2**64 - 1)))
     if z_loss:
         losses._to_slope = with_z_loss(z_loss)
     row_length = settings.get("row_length", 128)
-    parts = [tokens / len(batches or [1]) / size for size in batches or [0]] if batches else []
-    per_batch = settings.get("batch_tokens", 4_096)
-    steps = round(sum(parts)) if batches else math.ceil(tokens / per_batch)
+    batches = batches or [settings.get("batch_tokens", 4_096)]
+    steps = round(sum(tokens / len(batches) / each for each in batches))
     chosen = TrainConfig(**{**settings, "max_steps": steps, "validation_tokens": 400_000})
     hardware.keep_freed_memory()
     job = new_job(run, settings=chosen, size=size, machine=hardware.hardware_for(chosen), seed=seed)
+    job = replace(job, course=Shaped(**asdict(job.course), decay=decay))
     prepare(job, init=init, momentum=momentum)
-    read, curve, took, row, mean = 0, [], 0.0, 0, Average(job)
+    read, curve, took, row, sums = 0, [], 0.0, 0, []
     for number in range(steps):
         start = time.perf_counter()
         done = read / tokens
@@ -89,7 +88,7 @@ def trained(
         if mask_rates:
             rate = mask_rates[min(int(done * len(mask_rates)), len(mask_rates) - 1)]
             now = replace(job, settings=replace(job.settings, mask_rate=rate))
-        many = batches[min(int(done * len(batches)), len(batches) - 1)] if batches else per_batch
+        many = batches[min(int(done * len(batches)), len(batches) - 1)]
         made = now.batches.make(
             now.sampler,
             first_row=row,
@@ -101,10 +100,13 @@ def trained(
         row, read = row + many // row_length, read + many
         took += time.perf_counter() - start
         if average and done > 1 - average:
-            mean.add()
+            sums.append([p.detach().clone() for p in job.model.parameters()])
         if (number + 1) * VALIDATIONS // steps > number * VALIDATIONS // steps:
-            with mean.in_place(last=number + 1 == steps):
-                loss = validate(job).loss
+            if sums and number + 1 == steps:
+                with torch.no_grad():
+                    for weight, *seen in zip(job.model.parameters(), *sums, strict=True):
+                        weight.copy_(torch.stack(seen).mean(0))
+            loss = validate(job).loss
             train_loss = result.loss / max(1, result.num_labels)
             curve.append({"tokens": read, "loss": loss, "train": train_loss, "seconds": took})
     return {"curve": curve, "loss": curve[-1]["loss"], "tokens_per_second": read / took}
@@ -121,42 +123,17 @@ def prepare(job: Job, *, init: float, momentum: float | None) -> None:
                 group["momentum"] = momentum
 
 
-class Average:
-    """The mean of the weights of some steps."""
+@dataclass(frozen=True, kw_only=True)
+class Shaped(Course):
+    """A course whose way to zero is of another shape."""
 
-    def __init__(self, job: Job) -> None:
-        self.job, self.count, self.sums = job, 0, []
+    decay: str
 
-    def add(self) -> None:
-        weights = [p.detach() for p in self.job.model.parameters()]
-        if not self.count:
-            self.sums = [torch.zeros_like(p) for p in weights]
-        self.count += 1
-        for total, weight in zip(self.sums, weights, strict=True):
-            total += weight
-
-    def in_place(self, *, last: bool) -> Any:
-        from contextlib import nullcontext
-
-        if not last or not self.count:
-            return nullcontext()
-        with torch.no_grad():
-            for weight, total in zip(self.job.model.parameters(), self.sums, strict=True):
-                weight.copy_(total / self.count)
-        return nullcontext()
-
-
-def course_of(decay: str) -> Any:
-    """A schedule with the arguments of `optim.schedule`."""
-    linear = copy.copy(step.schedule)
-
-    def course(number: int, *, warmup_steps: int, max_steps: int) -> float:
-        if decay == "linear" or number < warmup_steps:
-            return linear(number, warmup_steps=warmup_steps, max_steps=max_steps)
-        done = (number - warmup_steps + 1) / (max_steps - warmup_steps + 1)
-        return 1 - math.sqrt(done) if decay == "sqrt" else min(1.0, (1 - done) / 0.2)
-
-    return course
+    def share(self, step: int) -> float:
+        if self.decay == "linear" or step < self.warmup_steps:
+            return super().share(step)
+        done = 1 - super().share(step)
+        return 1 - math.sqrt(done) if self.decay == "sqrt" else min(1.0, (1 - done) / 0.2)
 
 
 def with_z_loss(weight: float) -> Any:

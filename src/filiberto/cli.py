@@ -31,7 +31,7 @@ from filiberto.recipe import check_recipe, load_recipe, recipe_to_dict
 
 DEMO_RUN = Path("runs/demo")
 
-_ALL = (*COMMANDS, "fill", "look", "languages", "recipes")
+_ALL = (*COMMANDS, "fill", "look", "languages", "recipes", "doctor")
 
 HELP = f"""\
 filiberto {__version__}: a BERT for your language, from your text, on your hardware
@@ -53,6 +53,7 @@ a finished run:
 
   filiberto languages [te]          what there is for a language: open text, labels, encoders
   filiberto recipes                 the shipped recipes
+  filiberto doctor                  what this machine can do, and what would help
   filiberto COMMAND --help          the settings of a command (run --help-all: of all stages)
 
 RUN is a folder such as runs/it. Ctrl-C is always safe: run the same command again to go on."""
@@ -124,6 +125,8 @@ def _dispatch(command: str, arguments: list[str]) -> None:
         _languages(arguments)
     elif command == "recipes":
         _recipes()
+    elif command == "doctor":
+        _doctor(arguments)
     else:
         import difflib
 
@@ -285,3 +288,12 @@ def _languages(arguments: list[str]) -> None:
         return
     for line in languages.page(" ".join(arguments)) if arguments else languages.overview():
         print(line)
+
+
+def _doctor(arguments: list[str]) -> None:
+    if arguments not in ([], ["--json"]):
+        print("usage: filiberto doctor [--json]\n\nWhat this machine can do, and what would help.")
+        return
+    from filiberto import doctor
+
+    doctor.run(as_json=bool(arguments))

@@ -19,8 +19,8 @@ NOTEBOOK_INTERVAL_SECONDS = 1.0
 class Advance(Protocol):
     """Reports work done since the last call, with a few words on how it goes."""
 
-    def __call__(self, amount: float, note: str = "") -> None:
-        """Count `amount` more."""
+    def __call__(self, amount: float, note: str = "", *, total: float | None = None) -> None:
+        """Count `amount` more, of another total if there is one."""
         ...
 
 
@@ -88,7 +88,7 @@ def progress(what: str, *, total: float, unit: str, done: float = 0.0) -> Iterat
         done: how much of it was done before, which says nothing about the rate.
     """
     if _silent:
-        yield lambda amount, note="": None
+        yield lambda amount, note="", *, total=None: None
         return
     if sys.stderr.isatty():
         with _bar(what, total=total, unit=unit, done=done) as advance:
@@ -122,9 +122,10 @@ class PlainProgress:
         self._note = ""
         self._start = self._last = clock()
 
-    def __call__(self, amount: float, note: str = "") -> None:
+    def __call__(self, amount: float, note: str = "", *, total: float | None = None) -> None:
         """Count `amount` more, and print a line if the last one is old."""
         self._done += amount
+        self._total = self._total if total is None else total
         self._note = note or self._note
         now = self._clock()
         if now - self._last < self._interval:
@@ -184,8 +185,8 @@ def _bar(what: str, *, total: float, unit: str, done: float) -> Iterator[Advance
         task = bar.add_task(what, total=total, note="")
         bar.update(task, completed=done)
 
-        def advance(amount: float, note: str = "") -> None:
-            bar.update(task, advance=amount)
+        def advance(amount: float, note: str = "", *, total: float | None = None) -> None:
+            bar.update(task, advance=amount, total=total)
             if note:
                 bar.update(task, note=note)
 

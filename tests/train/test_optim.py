@@ -4,18 +4,8 @@ import pytest
 
 from filiberto.config import TrainConfig
 from filiberto.train.architecture import arithmetic_of
-from filiberto.train.optim import make_optimizers, peak_lr_for, schedule, set_rates
+from filiberto.train.optim import make_optimizers, peak_lr_for, set_rates
 from tests.train.conftest import model_of
-
-
-def test_the_rate_climbs_and_falls_in_straight_lines() -> None:
-    shares = [schedule(s, warmup_steps=2, max_steps=6) for s in range(7)]
-    assert shares == pytest.approx([0.5, 1.0, 0.8, 0.6, 0.4, 0.2, 0.0])
-
-
-def test_the_docstrings_example_holds() -> None:
-    shares = [schedule(s, warmup_steps=1, max_steps=4) for s in range(4)]
-    assert shares == pytest.approx([1.0, 0.75, 0.5, 0.25])
 
 
 @pytest.mark.parametrize("architecture", ["roberta", "modernbert"])

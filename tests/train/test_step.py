@@ -111,7 +111,9 @@ def test_out_of_memory_goes_on_in_smaller_parts_with_the_same_rows(
     assert job.plan.micro_rows == 8
 
     def losses(job: Job) -> list[float]:
-        steps = loop._Steps(job, stopping=lambda: False, pause=lambda step: False)
+        steps = loop._Steps(
+            job, stopping=lambda: False, pause=lambda step: False, seconds=lambda: 0.0
+        )
         return [result.loss for result, _ in steps.results(0)]
 
     plain = losses(job_of(run, SHORT))
@@ -159,7 +161,10 @@ def test_a_stop_ends_all_processes_after_the_same_step(
     monkeypatch.setattr(loop, "_LATE_STEPS", {"cpu": late})
     asked = iter([False, False, False, True, True, True])  # from the fourth step on
     steps = loop._Steps(
-        job_of(run, SHORT), stopping=lambda: next(asked), pause=lambda step: step in pauses
+        job_of(run, SHORT),
+        stopping=lambda: next(asked),
+        pause=lambda step: step in pauses,
+        seconds=lambda: 0.0,
     )
     results = list(steps.results(0))
     assert len(results) == 4 + late

@@ -164,8 +164,10 @@ def _of_consequence(
     settings: TrainConfig, *, size: Size | Auto, seed: int, time: str
 ) -> dict[str, Any]:
     """What decides the weights, and so which training this is."""
+    from filiberto.train.plan import is_timed
+
     asked: dict[str, Any] = {**asdict(settings), "size": size, "seed": seed}
-    if settings.max_steps is None and settings.epochs is None:
+    if is_timed(settings):
         asked["time"] = time
     return {key: value for key, value in asked.items() if key not in _OF_NO_CONSEQUENCE}
 
@@ -238,7 +240,7 @@ def _prepare(
     if ranks.writes:
         safeio.write_json(run / ENVIRONMENT, environment)
     say(plan.describe(fixed))
-    return dataclasses.replace(job, plan=fixed)
+    return dataclasses.replace(job, plan=fixed, course=fixed.course)
 
 
 def _tell_of_another_machine(run: Path, environment: dict[str, Any]) -> None:
@@ -254,7 +256,7 @@ def _measured_plan(job: Job, *, settings: TrainConfig, seconds: float) -> Plan:
     from filiberto.train import loop, plan
 
     draft = job.plan
-    timed = settings.max_steps is None and settings.epochs is None
+    timed = plan.is_timed(settings)
     say(
         f"model: {draft.model}, {readable_number(draft.parameters)} parameters"
         " · measuring how fast this machine trains it"
@@ -295,7 +297,8 @@ def _train(
     if state is None:
         state = checkpoint.State(step=0, fingerprint=fingerprint)
     elif state.step:
-        say(f"going on after step {state.step:,} of {job.plan.max_steps:,}")
+        job = dataclasses.replace(job, course=state.course or job.course)
+        say(f"going on after step {state.step:,} of {job.course.max_steps:,}")
     results: list[Validation] = []
 
     def on_validation(result: Validation) -> str:
@@ -321,9 +324,10 @@ def _train(
         ) from None
     # None where the last step was taken, and its validation made, before a stop.
     result = results[-1] if results else loop.validate(job)
+    done = dataclasses.replace(job.plan, max_steps=state.step)
     return {
-        "plan": asdict(job.plan),
-        "tokens": job.plan.train_tokens,
+        "plan": asdict(done),
+        "tokens": done.train_tokens,
         "seconds": round(state.seconds, 1),
         "validation_loss": result.loss,
         "validation_accuracy": result.accuracy,

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from filiberto.console import say
 from filiberto.errors import StateError
 from filiberto.runfolder import safeio
+from filiberto.train.course import Course
 
 KEPT = 2
 
@@ -42,6 +43,7 @@ class State:
         loss_sum: training loss since the last line in metrics.jsonl, summed over masked tokens.
         loss_count: masked tokens since then.
         seconds: training time so far.
+        course: of the learning rates; None at the very beginning.
     """
 
     step: int
@@ -51,6 +53,7 @@ class State:
     loss_sum: float = 0.0
     loss_count: int = 0
     seconds: float = 0.0
+    course: Course | None = None
 
 
 def save(folder: Path, *, model: nn.Module, optimizers: Optimizers, state: State) -> Path:
@@ -124,7 +127,9 @@ def newest_fingerprint(folder: Path) -> str | None:
 
 def read_state(path: Path) -> State:
     """The state of a verified checkpoint."""
-    return State(**json.loads((path / "state.json").read_text(encoding="utf-8")))
+    data = json.loads((path / "state.json").read_text(encoding="utf-8"))
+    course = data.pop("course")
+    return State(**data, course=None if course is None else Course(**course))
 
 
 def model_tensors(model: nn.Module) -> dict[str, Tensor]:

@@ -78,6 +78,15 @@ class Ranks:
 
         return bool(self.summed(torch.tensor(float(here), device=device)))
 
+    def of_the_first(self, number: int, device: str) -> int:
+        """The number that the first process has; all get it, and wait for it."""
+        if self.size == 1:
+            return number
+        import torch
+
+        mine = number if self.writes else 0
+        return int(self.summed(torch.tensor(mine, dtype=torch.int64, device=device)))
+
     def wait(self) -> None:
         """Wait until all processes are here."""
         if self.size > 1:

@@ -18,6 +18,7 @@ from filiberto.runfolder import safeio
 from filiberto.tokens.stream import open_stream
 from filiberto.train import model, optim, plan
 from filiberto.train.batch import BatchMaker, TokenBatch
+from filiberto.train.course import Course
 from filiberto.train.distributed import ALONE, Ranks
 from filiberto.train.hardware import DTYPES, Hardware
 from filiberto.train.plan import Plan
@@ -36,6 +37,7 @@ class Job:
     """What stays the same through a training.
 
     Attributes:
+        course: of the learning rates.
         loss: from a batch to the sum of its losses, in nats.
         batches: makes them for the job's device.
         sampler: of the training rows.
@@ -50,6 +52,7 @@ class Job:
     scaler: torch.amp.GradScaler
     settings: TrainConfig
     plan: Plan
+    course: Course
     batches: BatchMaker
     sampler: Sampler
     validation: Sampler
@@ -124,6 +127,7 @@ def new_job(
         scaler=torch.amp.GradScaler(machine.device, enabled=machine.precision == "fp16"),
         settings=settings,
         plan=draft,
+        course=draft.course,
         batches=BatchMaker(
             device=machine.device,
             special_ids=header["special_ids"],

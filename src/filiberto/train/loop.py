@@ -5,6 +5,7 @@ all_batches, made ahead -> train_step -> results, read a step late -> records, c
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
@@ -21,12 +22,11 @@ from filiberto.signals import stop_requested
 from filiberto.train import checkpoint
 from filiberto.train.batch import TokenBatch
 from filiberto.train.checkpoint import State
+from filiberto.train.course import Pace
 from filiberto.train.job import Job, in_less_memory
 from filiberto.train.masking import IGNORE_INDEX
 from filiberto.train.model import masked_logits
-from filiberto.train.optim import schedule
-from filiberto.train.plan import Plan
-from filiberto.train.records import Records
+from filiberto.train.records import Records, last_seconds
 from filiberto.train.step import Pending, StepResult, all_batches, batches_of, train_step
 
 # Validation masks at this rate, whatever is trained.
@@ -145,8 +145,9 @@ def train_loop(
     state: State,
     checkpoint_seconds: float,
     on_validation: Callable[[Validation], str],
+    clock: Callable[[], float] = time.monotonic,
 ) -> State:
-    """Train from a state to the plan's last step.
+    """Train from a state to the last step, which the plan or the clock decides.
 
     Args:
         job: what is trained, already holding the state's weights.
@@ -154,6 +155,7 @@ def train_loop(
         state: where to start.
         checkpoint_seconds: between checkpoints where the plan fixes no steps for them.
         on_validation: called with each result; what it returns is printed behind it.
+        clock: seconds.
 
     Returns:
         The state after the last step, saved.
@@ -165,35 +167,43 @@ def train_loop(
     """
     plan = job.plan
     saver = _Saver(job, run / "checkpoints", seconds=checkpoint_seconds)
-    started = time.monotonic() - state.seconds
+    # Where time ends the training, steps that were lost have cost it too.
+    spent = state.seconds if plan.time_seconds is None else last_seconds(run)
+    started = clock() - max(spent, state.seconds)
 
     def validates(step: int) -> bool:
-        return step % plan.validate_steps == 0 or step == plan.max_steps
+        return step % plan.validate_steps == 0 or step == steps.job.course.max_steps
 
     with (
         _records(job, run, state) as records,
         stop_requested() as stopping,
         progress(
             "train",
-            total=plan.train_tokens,
+            total=job.course.max_steps * plan.batch_tokens,
             unit="tokens",
             done=state.step * plan.batch_tokens,
         ) as advance,
     ):
         if state.step == 0:
             state = saver.save(state, records)  # proves the disk before any computing
-        steps = _Steps(job, stopping=stopping, pause=lambda s: validates(s) or saver.is_due(s))
+        steps = _Steps(
+            job,
+            stopping=stopping,
+            pause=lambda step: validates(step) or saver.is_due(step),
+            seconds=lambda: clock() - started,
+        )
         for result, at_rest in steps.results(state.step):
-            state = replace(state, seconds=time.monotonic() - started)
-            state = _account(job, state, result, records, advance)
+            state = replace(state, seconds=clock() - started, course=steps.job.course)
+            state = _account(steps.job, state, result, records, advance)
             if at_rest and records and validates(state.step):
                 _validate_and_tell(steps.job, state.step, records, on_validation)
             if at_rest and saver.is_due(state.step):
                 state = saver.save(state, records)
         state = saver.save(state, records)
-        if state.step < plan.max_steps:
+        end = steps.job.course.max_steps
+        if state.step < end:
             raise TryAgainError(
-                f"stopped after step {state.step:,} of {plan.max_steps:,}; all is saved",
+                f"stopped after step {state.step:,} of {end:,}; all is saved",
                 hint="run the same command again (without --force) to go on",
             )
     return state
@@ -215,30 +225,45 @@ class _Steps:
         job: what is trained; `self.job` is the same in less memory, where that ran out.
         stopping: whether this process has been asked to stop.
         pause: whether, after so many steps, the device is to be at rest.
+        seconds: of training so far.
     """
 
     def __init__(
-        self, job: Job, *, stopping: Callable[[], bool], pause: Callable[[int], bool]
+        self,
+        job: Job,
+        *,
+        stopping: Callable[[], bool],
+        pause: Callable[[int], bool],
+        seconds: Callable[[], float],
     ) -> None:
-        self.job, self._stopping, self._pause = job, stopping, pause
+        self.job, self._stopping, self._pause, self._seconds = job, stopping, pause, seconds
+        plan = job.plan
+        self._pace = (
+            Pace(seconds=plan.time_seconds, planned_steps=plan.max_steps)
+            if plan.time_seconds is not None
+            else None
+        )
 
     def results(self, first: int) -> Iterator[tuple[StepResult, bool]]:
         """The result of each step from `first` on, and whether no later one is on its way.
 
-        Ends after the plan's last step, or at rest after one that is to be the last.
+        Ends after the course's last step, or at rest after one that is to be the last.
         """
+        if first >= self.job.course.max_steps:
+            return
         waiting: deque[Pending] = deque()
         late = _LATE_STEPS.get(self.job.plan.device, 0)
-        taken, done, end = first, first, self.job.plan.max_steps
+        taken, done, stop = first, first, math.inf
         for pending in self._taken(first):
             waiting.append(pending)
             taken += 1
+            end = min(self.job.course.max_steps, stop)
             while len(waiting) > (0 if taken >= end or self._pause(taken) else late):
                 result = waiting.popleft().read()
                 done += 1
                 if result.stopping:
                     # The same for all processes, wherever each of them is just now.
-                    end = min(end, done + late)
+                    end = stop = min(end, done + late)
                 yield result, not waiting
             if taken >= end:
                 return
@@ -249,12 +274,23 @@ class _Steps:
             with closing(self._batches(step)) as batches:
                 try:
                     for micro_batches in batches:
+                        self._keep_to_time(step)
                         yield train_step(self.job, step, micro_batches, stopping=self._stopping())
                         step += 1
                 except torch.OutOfMemoryError:
                     if self.job.ranks.size > 1:  # the others wait for this one: all begin again
                         raise
                     self._shrink()
+
+    def _keep_to_time(self, step: int) -> None:
+        """Now and then draw the learning rate's course to where the time will be over."""
+        job = self.job
+        if self._pace is None or step % job.plan.log_steps:
+            return
+        end = self._pace.end(step, self._seconds(), share=job.course.share(step))
+        if end is not None:
+            end = job.ranks.of_the_first(end, job.plan.device)
+            self.job = replace(job, course=job.course.drawn_to(end, at=step))
 
     def _batches(self, step: int) -> Generator[list[TokenBatch], None, None]:
         """Micro-batches of one step after the other, made while a GPU is at work.
@@ -311,7 +347,7 @@ def _validate_and_tell(
 ) -> None:
     result = validate(job)
     records.metrics(step, validation_loss=result.loss, validation_accuracy=result.accuracy)
-    say(_validation_line(step, job.plan, result) + on_validation(result))
+    say(_validation_line(step, job.course.max_steps, result) + on_validation(result))
 
 
 def _account(
@@ -336,25 +372,23 @@ def _account(
     note = ""
     if state.step % job.plan.log_steps == 0 and state.loss_count:
         loss = state.loss_sum / state.loss_count
-        share = schedule(
-            state.step - 1, warmup_steps=job.plan.warmup_steps, max_steps=job.plan.max_steps
-        )
         if records is not None:
             records.metrics(
                 state.step,
                 loss=loss,
-                learning_rate=share * job.plan.peak_lr,
+                learning_rate=result.share * job.plan.peak_lr,
                 gradient_norm=result.norm,
             )
             records.timings(state.step, seconds=state.seconds)
         note = f"loss {loss:.3f}"
         state = replace(state, loss_sum=0.0, loss_count=0)
-    advance(job.plan.batch_tokens, note)
+    tokens = job.plan.batch_tokens
+    advance(tokens, note, total=job.course.max_steps * tokens)
     return state
 
 
-def _validation_line(step: int, plan: Plan, result: Validation) -> str:
+def _validation_line(step: int, end: int, result: Validation) -> str:
     return (
-        f"step {step:>6,} of {plan.max_steps:,} · validation loss {result.loss:.3f}"
+        f"step {step:>6,} of {end:,} · validation loss {result.loss:.3f}"
         f" · {100 * result.accuracy:.1f} % of masked tokens right"
     )

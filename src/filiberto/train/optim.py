@@ -1,4 +1,4 @@
-"""The optimizers, and the course of their rates: up from zero, down to zero at the last step."""
+"""The optimizers and their peak rates."""
 
 from __future__ import annotations
 
@@ -32,19 +32,6 @@ def peak_lr_for(settings: TrainConfig, *, size: Size) -> float:
     if settings.peak_lr != "auto":
         return settings.peak_lr
     return PEAK_LR[size] * (_BESIDE_MUON if settings.optimizer == "muon" else 1)
-
-
-def schedule(step: int, *, warmup_steps: int, max_steps: int) -> float:
-    """The share of the peak rate at step `step` (from 0): linear up to 1, linear down to zero.
-
-    It would reach zero at `max_steps`, the first step that is not taken.
-
-    Example:
-        4 steps, 1 of warm-up: 1.0, 0.75, 0.5, 0.25.
-    """
-    if step < warmup_steps:
-        return (step + 1) / warmup_steps
-    return (max_steps - step) / max(1, max_steps - warmup_steps + 1)
 
 
 def make_optimizers(

@@ -12,6 +12,7 @@ from typing import Any
 
 from filiberto.config import Architecture, Auto, Size, TrainConfig, parse_seconds
 from filiberto.console import readable_number, readable_seconds
+from filiberto.train.course import Course
 from filiberto.train.sizes import SIZES, num_parameters
 
 # With no --size, the largest size whose seconds have come, on a GPU with bf16 or on a CPU:
@@ -36,7 +37,11 @@ _VALIDATIONS, _VALIDATION_COST = 10, 1 / 3
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What will be done, in numbers."""
+    """What will be done, in numbers.
+
+    Attributes:
+        time_seconds: the training's time where that ends it, and `max_steps` only foretells.
+    """
 
     architecture: Architecture
     size: Size
@@ -55,6 +60,12 @@ class Plan:
     tokens_per_second: float
     device: str
     precision: str
+    time_seconds: float | None
+
+    @property
+    def course(self) -> Course:
+        """Of the learning rates, as planned."""
+        return Course.planned(warmup_steps=self.warmup_steps, max_steps=self.max_steps)
 
     @property
     def model(self) -> str:
@@ -171,7 +182,13 @@ def make_plan(
         tokens_per_second=round(tokens_per_second, 1),
         device=device,
         precision=precision,
+        time_seconds=seconds if is_timed(settings) else None,
     )
+
+
+def is_timed(settings: TrainConfig) -> bool:
+    """Whether time ends the training."""
+    return settings.max_steps is None and settings.epochs is None
 
 
 def moved(plan: Plan, settings: TrainConfig, *, device: str, precision: str) -> Plan:

@@ -72,6 +72,11 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
             yield json.loads(line)
 
 
+def last_seconds(run: Path) -> float:
+    """Training time of the last line of timings.jsonl, saved steps or not; 0 without one."""
+    return max((line.get("seconds", 0.0) for line in read_lines(run / TIMINGS)), default=0.0)
+
+
 def _board(run: Path) -> Any:
     """A fresh TensorBoard log, filled with what the two files hold; None without TensorBoard."""
     if find_spec("tensorboard") is None:

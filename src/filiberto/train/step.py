@@ -15,7 +15,7 @@ from torch import Tensor
 from filiberto.train.batch import TokenBatch
 from filiberto.train.hashing import key_of
 from filiberto.train.job import Job
-from filiberto.train.optim import schedule, set_rates
+from filiberto.train.optim import set_rates
 
 # Fewer rows at once would cost more for their overhead than for themselves.
 _TOKENS_AT_ONCE = 32_768
@@ -32,6 +32,7 @@ class StepResult:
         norm: the gradient's before clipping.
         finite: whether loss and gradient were numbers. Where not, no weight was changed.
         scale: what fp16's loss was multiplied with; 1 in other formats.
+        share: of the peak learning rate.
     """
 
     loss: float
@@ -40,13 +41,14 @@ class StepResult:
     norm: float
     finite: bool
     scale: float
+    share: float
 
 
 class Pending:
     """The result of a step that the device may still be working at."""
 
-    def __init__(self, values: Tensor, *, scale: float) -> None:
-        self._scale, self._event = scale, None
+    def __init__(self, values: Tensor, *, scale: float, share: float) -> None:
+        self._scale, self._share, self._event = scale, share, None
         self._values = values
         if values.is_cuda:
             # To wait for this step alone and not for the next, already on its way.
@@ -61,7 +63,13 @@ class Pending:
             self._event.synchronize()
         loss, labels, stopping, norm, finite = self._values.tolist()
         return StepResult(
-            loss, round(labels), bool(stopping), norm, finite=bool(finite), scale=self._scale
+            loss,
+            round(labels),
+            bool(stopping),
+            norm,
+            finite=bool(finite),
+            scale=self._scale,
+            share=self._share,
         )
 
 
@@ -108,7 +116,8 @@ def train_step(
     scale = job.scaler.get_scale()
     sums = forward_backward(job, step, batches, stopping=stopping)
     norm, finite = update(job, step, loss=sums[0])
-    return Pending(torch.stack([*sums, norm, finite]), scale=scale)
+    values = torch.stack([*sums, norm, finite])
+    return Pending(values, scale=scale, share=job.course.share(step))
 
 
 def forward_backward(
@@ -144,13 +153,11 @@ def update(job: Job, step: int, *, loss: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         The gradient's norm before clipping, and 1 where it and the loss are finite, else 0.
     """
-    plan = job.plan
     for optimizer in job.optimizers:
         job.scaler.unscale_(optimizer)
     norm = torch.nn.utils.clip_grad_norm_(job.model.parameters(), job.settings.clip_norm)
     finite = (norm.isfinite() & loss.isfinite()).float()
-    share = schedule(step, warmup_steps=plan.warmup_steps, max_steps=plan.max_steps)
-    set_rates(job.optimizers, share=share)
+    set_rates(job.optimizers, share=job.course.share(step))
     for optimizer in job.optimizers:
         if not job.scaler.is_enabled():
             # Fused optimizers leave everything as it is where this is 1; no one waits to see it.

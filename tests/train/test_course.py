@@ -1,0 +1,193 @@
+"""The learning rate's way to zero, and that it gets there on time."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from filiberto.errors import TryAgainError
+from filiberto.train import checkpoint, loop
+from filiberto.train.checkpoint import State
+from filiberto.train.course import Course, Pace
+from filiberto.train.job import Job
+from filiberto.train.records import read_lines
+from filiberto.train.step import Pending
+from tests.conftest import MINIATURE
+from tests.train.conftest import job_of
+
+
+def shares(course: Course) -> list[float]:
+    return [course.share(step) for step in range(course.max_steps + 1)]
+
+
+def test_the_rate_climbs_and_falls_in_straight_lines() -> None:
+    course = Course.planned(warmup_steps=2, max_steps=6)
+    assert shares(course) == pytest.approx([0.5, 1.0, 0.8, 0.6, 0.4, 0.2, 0.0])
+
+
+def test_the_docstrings_example_holds() -> None:
+    course = Course.planned(warmup_steps=1, max_steps=4)
+    assert shares(course)[:4] == pytest.approx([1.0, 0.75, 0.5, 0.25])
+
+
+def test_drawn_anew_it_goes_on_from_where_it_stands() -> None:
+    course = Course.planned(warmup_steps=1, max_steps=4).drawn_to(6, at=2)
+    assert shares(course)[2:] == pytest.approx([0.5, 0.375, 0.25, 0.125, 0.0])
+    assert course.drawn_to(4, at=3).share(3) == pytest.approx(0.375)
+
+
+def test_an_end_within_the_warm_up_ends_that_too() -> None:
+    course = Course.planned(warmup_steps=10, max_steps=100)
+    assert course.drawn_to(50, at=4).share(9) == 1.0
+    short = course.drawn_to(6, at=4)
+    assert shares(short) == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5, 0.25, 0.0])
+
+
+@given(
+    warmup=st.integers(1, 30),
+    ends=st.lists(st.integers(1, 60), min_size=1, max_size=5),
+)
+def test_whatever_is_drawn_it_ends_at_zero_and_never_climbs_after_the_warm_up(
+    warmup: int, ends: list[int]
+) -> None:
+    course, at, seen = Course.planned(warmup_steps=warmup, max_steps=max(warmup, 40)), 0, []
+    for further in ends:
+        course = course.drawn_to(at + further, at=at)
+        seen += [course.share(step) for step in range(at, at + (further + 1) // 2)]
+        at += (further + 1) // 2
+    seen += [course.share(step) for step in range(at, course.max_steps + 1)]
+    assert seen[-1] == 0 or at > course.max_steps
+    assert all(0 <= share <= 1 for share in seen)
+    top = seen.index(max(seen))
+    assert seen[top:] == sorted(seen[top:], reverse=True)
+
+
+def test_the_pace_is_that_of_the_last_steps() -> None:
+    pace = Pace(seconds=1_000.0, planned_steps=1_000)
+    assert pace.end(0, 0.0, share=1.0) is None
+    assert pace.end(10, 10.0, share=1.0) == 1_000
+    for step in range(20, 220, 10):
+        pace.end(step, 10 + 4.0 * (step - 10), share=0.9)
+    assert pace.end(220, 850.0, share=0.8) == 220 + round(150 / 4)
+
+
+def test_however_late_the_rate_gets_a_way_to_zero() -> None:
+    pace = Pace(seconds=100.0, planned_steps=1_000)
+    pace.end(0, 0.0, share=1.0)
+    assert pace.end(50, 200.0, share=1.0) == 60
+    assert pace.end(55, 220.0, share=0.5) == 60
+    assert pace.end(60, 240.0, share=0.0) == 61
+
+
+class Machine:
+    """A clock that steps move: each takes as long as `cost` says of the time."""
+
+    def __init__(self, cost: Callable[[float], float]) -> None:
+        self.now, self.cost, self.rates = 1_000.0, cost, []
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def timed(
+    run: Path, monkeypatch: pytest.MonkeyPatch, machine: Machine, *, state: State | None = None
+) -> State:
+    """A training that was planned for 200 steps of a second each."""
+    job = job_of(run, dataclasses.replace(MINIATURE, max_steps=200, log_steps=2))
+    plan = dataclasses.replace(job.plan, time_seconds=200.0, validate_steps=1_000)
+    job = dataclasses.replace(job, plan=plan)
+    if state is not None and state.course is not None:
+        job = dataclasses.replace(job, course=state.course)
+    take = loop.train_step
+
+    def slow(job: Job, step: int, *rest: Any, **more: Any) -> Pending:
+        machine.now += machine.cost(machine.now - 1_000.0)
+        machine.rates.append(job.course.share(step))
+        return take(job, step, *rest, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "train_step", slow)
+        return loop.train_loop(
+            job,
+            run,
+            state=state or State(step=0, fingerprint="mine"),
+            checkpoint_seconds=1e9,
+            on_validation=lambda result: "",
+            clock=machine,
+        )
+
+
+@pytest.mark.parametrize(
+    "cost",
+    [
+        lambda gone: 1.0,
+        lambda gone: 0.5,
+        lambda gone: 4.0,
+        lambda gone: 1.0 if gone < 100 else 3.0,
+        lambda gone: 3.0 if gone < 100 else 1.0,
+        lambda gone: 2.0 if gone % 40 < 20 else 0.5,
+    ],
+    ids=["as planned", "faster", "slower", "slower later", "faster later", "by turns"],
+)
+def test_it_ends_on_time_at_rate_zero_whatever_the_machine_does(
+    run: Path, monkeypatch: pytest.MonkeyPatch, cost: Callable[[float], float]
+) -> None:
+    machine = Machine(cost)
+    state = timed(run, monkeypatch, machine)
+    assert state.seconds == pytest.approx(200.0, rel=0.05)
+    assert state.step == state.course.max_steps == len(machine.rates)  # type: ignore[union-attr]
+    assert machine.rates[-1] < 0.05
+    steps = [abs(b - a) for a, b in zip(machine.rates[20:], machine.rates[21:], strict=False)]
+    assert max(steps) < 0.1  # no leap
+    lines = [line for line in read_lines(run / "metrics.jsonl") if "learning_rate" in line]
+    assert lines[-1]["learning_rate"] < 0.05 * MINIATURE.peak_lr  # type: ignore[operator]
+
+
+def test_what_was_lost_before_a_restart_counts(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def until_80(gone: float) -> float:
+        if gone >= 80:
+            raise KeyboardInterrupt
+        return 1.0
+
+    with pytest.raises(KeyboardInterrupt):
+        timed(run, monkeypatch, Machine(until_80))
+    # The only checkpoint is the first: 80 steps are lost, and their time is gone.
+    machine = Machine(lambda gone: 1.0)
+    job = job_of(run, MINIATURE)
+    state = checkpoint.load_newest(
+        run / "checkpoints", model=job.model, optimizers=job.optimizers, fingerprint="mine"
+    )
+    assert state is not None
+    assert state.step == 0
+    timed(run, monkeypatch, machine, state=state)
+    assert machine.now - 1_000.0 == pytest.approx(120.0, abs=8)
+
+
+def test_a_stopped_training_keeps_its_course(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine(lambda gone: 2.0)
+    real = loop.stop_requested
+
+    class Stopping:
+        def __enter__(self) -> Callable[[], bool]:
+            return lambda: machine.now >= 1_100.0
+
+        def __exit__(self, *rest: object) -> None:
+            return None
+
+    monkeypatch.setattr(loop, "stop_requested", Stopping)
+    with pytest.raises(TryAgainError, match=r"stopped after step 50 of 1\d\d;"):
+        timed(run, monkeypatch, machine)
+    monkeypatch.setattr(loop, "stop_requested", real)
+    job = job_of(run, MINIATURE)
+    state = checkpoint.load_newest(
+        run / "checkpoints", model=job.model, optimizers=job.optimizers, fingerprint="mine"
+    )
+    assert state is not None
+    assert state.course is not None
+    assert state.course.max_steps == pytest.approx(100, abs=2)
+    done = timed(run, monkeypatch, machine, state=state)
+    assert done.seconds == pytest.approx(200.0, rel=0.05)
