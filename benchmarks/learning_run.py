@@ -130,7 +130,7 @@ class Shaped(Course):
     decay: str
 
     def share(self, step: int) -> float:
-        if self.decay == "linear" or step < self.warmup_steps:
+        if self.decay == "linear" or step < self.start_step:
             return super().share(step)
         done = 1 - super().share(step)
         return 1 - math.sqrt(done) if self.decay == "sqrt" else min(1.0, (1 - done) / 0.2)

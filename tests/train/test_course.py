@@ -179,7 +179,7 @@ def test_a_stopped_training_keeps_its_course(run: Path, monkeypatch: pytest.Monk
             return None
 
     monkeypatch.setattr(loop, "stop_requested", Stopping)
-    with pytest.raises(TryAgainError, match=r"stopped after step 50 of 1\d\d;"):
+    with pytest.raises(TryAgainError, match=r"stopped after step 51 of 100;"):
         timed(run, monkeypatch, machine)
     monkeypatch.setattr(loop, "stop_requested", real)
     job = job_of(run, MINIATURE)

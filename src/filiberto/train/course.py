@@ -22,8 +22,8 @@ class Course:
     """Shares of the peak rate by step.
 
     Attributes:
-        warmup_steps: in which it climbs in a straight line, 1 or more.
-        start_step: where the straight line to zero begins.
+        warmup_steps: in which it would climb to 1 in a straight line, 1 or more.
+        start_step: where that ends and the straight line to zero begins.
         start_share: the share there.
         max_steps: where it ends: the first step that is not taken.
     """
@@ -45,7 +45,7 @@ class Course:
 
     def share(self, step: int) -> float:
         """Of the peak rate, at a step from 0 on."""
-        if step < self.warmup_steps:
+        if step < self.start_step:
             return (step + 1) / self.warmup_steps
         left = (self.max_steps - step) / max(1, self.max_steps - self.start_step)
         return self.start_share * left
@@ -57,15 +57,9 @@ class Course:
             max_steps: the new end, `at + 1` or later.
             at: the first step that is still to come.
         """
-        if at < self.warmup_steps < max_steps:
+        if at < self.start_step < max_steps:
             return replace(self, max_steps=max_steps)
-        warmup_steps = min(self.warmup_steps, at)
-        return Course(
-            warmup_steps=warmup_steps,
-            start_step=at,
-            start_share=self.share(at),
-            max_steps=max_steps,
-        )
+        return replace(self, start_step=at, start_share=self.share(at), max_steps=max_steps)
 
 
 class Pace:
