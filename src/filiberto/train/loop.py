@@ -34,6 +34,8 @@ VALIDATION_MASK_RATE = 0.15
 
 _MAX_BAD_STEPS = 3
 
+_WARMUP_STEPS = 3
+
 # A GPU works at a step while the host reads how the one before went.
 _LATE_STEPS = {"cuda": 1}
 
@@ -78,7 +80,7 @@ def measure_speed(job: Job, *, seconds: float) -> tuple[float, int]:
 
     Args:
         job: a throw-away job, whose plan names the most rows to try.
-        seconds: how long to measure, a step at least, one step of warming up not counted.
+        seconds: how long to measure, a step at least, some steps of warming up not counted.
 
     Returns:
         Tokens per second, and rows of a micro-batch.
@@ -113,12 +115,19 @@ def _fits_here(job: Job) -> bool:
 
 
 def _measured(job: Job, *, seconds: float) -> float:
-    train_step(job, 0, batches_of(job, 0)).read()
-    start, steps = time.perf_counter(), 0
-    while steps < 1 or job.ranks.any(time.perf_counter() - start < seconds, job.plan.device):
-        steps += 1
+    # The first steps find memory, which is slow.
+    _steps_for(job, seconds=seconds, most=_WARMUP_STEPS)
+    steps, took = _steps_for(job, seconds=seconds)
+    return steps * job.plan.batch_tokens / took
+
+
+def _steps_for(job: Job, *, seconds: float, most: float = math.inf) -> tuple[int, float]:
+    """Steps for some seconds, one at least; how many, and how long they took."""
+    start, steps, took = time.perf_counter(), 0, 0.0
+    while steps < 1 or (steps < most and job.ranks.any(took < seconds, job.plan.device)):
         train_step(job, steps, batches_of(job, steps)).read()
-    return steps * job.plan.batch_tokens / (time.perf_counter() - start)
+        steps, took = steps + 1, time.perf_counter() - start
+    return steps, took
 
 
 def _is_nearly_full(device: str) -> bool:
