@@ -11,7 +11,7 @@ import torch
 
 from filiberto import train
 from filiberto.errors import StateError, TryAgainError
-from filiberto.train import loop
+from filiberto.train import loop, speed
 from filiberto.train import step as step_module
 from filiberto.train.batch import sequence_starts
 from filiberto.train.distributed import Ranks
@@ -124,8 +124,8 @@ def test_out_of_memory_goes_on_in_smaller_parts_with_the_same_rows(
 
 
 def test_as_many_rows_go_through_at_once_as_fit(run: Path) -> None:
-    assert loop.measure_speed(no_more_than(8, job_of(run, SHORT)), seconds=0)[1] == 8
-    assert loop.measure_speed(no_more_than(3, job_of(run, SHORT)), seconds=0)[1] == 2
+    assert speed.measure_speed(no_more_than(8, job_of(run, SHORT)), seconds=0)[1] == 8
+    assert speed.measure_speed(no_more_than(3, job_of(run, SHORT)), seconds=0)[1] == 2
 
 
 def test_where_one_row_is_too_much_layers_are_computed_twice_and_then_it_is_told(run: Path) -> None:

@@ -22,7 +22,7 @@ from filiberto.errors import (
     UnfinishedStageError,
 )
 from filiberto.tokens.stream import open_stream
-from filiberto.train import loop
+from filiberto.train import loop, speed
 from filiberto.train.course import Pace
 from filiberto.train.job import Job
 from filiberto.train.records import read_lines
@@ -269,7 +269,7 @@ def test_tokens_of_another_tokenizer_are_refused(run: Path) -> None:
 
 def test_the_plan_is_kept_for_the_rerun(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     timed = dataclasses.replace(SHORT, max_steps=None)
-    monkeypatch.setattr(loop, "measure_speed", lambda *_, **__: (100.0, 8))
+    monkeypatch.setattr(speed, "measure_speed", lambda *_, **__: (100.0, 8))
     monkeypatch.setattr(Pace, "end", lambda *_, **__: None)  # or it would use the time there is
     with monkeypatch.context() as patch:
         stop_at(patch, 3)
@@ -278,6 +278,6 @@ def test_the_plan_is_kept_for_the_rerun(run: Path, monkeypatch: pytest.MonkeyPat
     planned = json.loads((run / "plan.json").read_text())
     # 60 s less 8 % at 100 tokens/s, half of it for validation, 512 tokens a step
     assert planned["max_steps"] == 5
-    monkeypatch.setattr(loop, "measure_speed", lambda *_, **__: (900.0, 8))
+    monkeypatch.setattr(speed, "measure_speed", lambda *_, **__: (900.0, 8))
     done = train.build(run, settings=timed, size="tiny", time="1m", elapsed=30)
     assert done.facts["plan"]["max_steps"] == 5

@@ -253,7 +253,7 @@ def _tell_of_another_machine(run: Path, environment: dict[str, Any]) -> None:
 
 
 def _measured_plan(job: Job, *, settings: TrainConfig, seconds: float) -> Plan:
-    from filiberto.train import loop, plan
+    from filiberto.train import plan, speed
 
     draft = job.plan
     timed = plan.is_timed(settings)
@@ -261,7 +261,7 @@ def _measured_plan(job: Job, *, settings: TrainConfig, seconds: float) -> Plan:
         f"model: {draft.model}, {readable_number(draft.parameters)} parameters"
         " · measuring how fast this machine trains it"
     )
-    speed, micro_rows = loop.measure_speed(
+    tokens_per_second, micro_rows = speed.measure_speed(
         job, seconds=min(_MEASURE_SECONDS, 0.05 * seconds) if timed else _GLANCE_SECONDS
     )
     made = plan.make_plan(
@@ -270,7 +270,7 @@ def _measured_plan(job: Job, *, settings: TrainConfig, seconds: float) -> Plan:
         vocab_size=draft.vocab_size,
         text_tokens=draft.text_tokens,
         seconds=seconds,
-        tokens_per_second=speed,
+        tokens_per_second=tokens_per_second,
         peak_lr=draft.peak_lr,
         device=draft.device,
         precision=draft.precision,

@@ -23,18 +23,17 @@ from filiberto.train import checkpoint
 from filiberto.train.batch import TokenBatch
 from filiberto.train.checkpoint import State
 from filiberto.train.course import Pace
-from filiberto.train.job import Job, in_less_memory
+from filiberto.train.job import Job
 from filiberto.train.masking import IGNORE_INDEX
 from filiberto.train.model import masked_logits
 from filiberto.train.records import Records, last_seconds
-from filiberto.train.step import Pending, StepResult, all_batches, batches_of, train_step
+from filiberto.train.speed import shrunk
+from filiberto.train.step import Pending, StepResult, all_batches, train_step
 
 # Validation masks at this rate, whatever is trained.
 VALIDATION_MASK_RATE = 0.15
 
 _MAX_BAD_STEPS = 3
-
-_WARMUP_STEPS = 3
 
 # A GPU works at a step while the host reads how the one before went.
 _LATE_STEPS = {"cuda": 1}
@@ -71,80 +70,6 @@ def validate(job: Job) -> Validation:
         right += int((logits.argmax(-1) == labels).sum())
         count += batch.num_labels
     return Validation(total / max(1, count), right / max(1, count))
-
-
-def measure_speed(job: Job, *, seconds: float) -> tuple[float, int]:
-    """How fast this model trains on this machine, and how many rows at once fit.
-
-    The job's weights and optimizer are used up: make new ones afterwards.
-
-    Args:
-        job: a throw-away job, whose plan names the most rows to try.
-        seconds: how long to measure, a step at least, some steps of warming up not counted.
-
-    Returns:
-        Tokens per second, and rows of a micro-batch.
-
-    Raises:
-        StateError: one row does not fit into the memory.
-    """
-    ranks, device = job.ranks, job.plan.device
-    while True:
-        try:
-            if ranks.size == 1 or not ranks.any(not _fits_here(job), device):
-                speed = _measured(job, seconds=seconds)
-                full = ranks.any(_is_nearly_full(device), device)
-                if not full or job.plan.micro_rows == 1:
-                    return speed, job.plan.micro_rows
-        except torch.OutOfMemoryError:
-            if ranks.size > 1:  # the others wait for this one
-                raise
-        job = _shrunk(job)
-
-
-def _fits_here(job: Job) -> bool:
-    """Whether a micro-batch fits, tried without the other processes: none waits for another."""
-    try:
-        with job.ranks.together_at(job.loss, last=False):
-            job.loss(batches_of(job, 0)[0]).backward()
-    except torch.OutOfMemoryError:
-        return False
-    finally:
-        job.model.zero_grad(set_to_none=True)
-    return True
-
-
-def _measured(job: Job, *, seconds: float) -> float:
-    # The first steps find memory, which is slow.
-    _steps_for(job, seconds=seconds, most=_WARMUP_STEPS)
-    steps, took = _steps_for(job, seconds=seconds)
-    return steps * job.plan.batch_tokens / took
-
-
-def _steps_for(job: Job, *, seconds: float, most: float = math.inf) -> tuple[int, float]:
-    """Steps for some seconds, one at least; how many, and how long they took."""
-    start, steps, took = time.perf_counter(), 0, 0.0
-    while steps < 1 or (steps < most and job.ranks.any(took < seconds, job.plan.device)):
-        train_step(job, steps, batches_of(job, steps)).read()
-        steps, took = steps + 1, time.perf_counter() - start
-    return steps, took
-
-
-def _is_nearly_full(device: str) -> bool:
-    """Whether a step has left less than a tenth of a GPU's memory free."""
-    if device != "cuda":
-        return False
-    _, total = torch.cuda.mem_get_info()
-    return torch.cuda.max_memory_allocated() > 0.9 * total
-
-
-def _shrunk(job: Job) -> Job:
-    """The job in less memory, the memory of its last attempt given back."""
-    job.model.zero_grad(set_to_none=True)
-    if job.plan.device == "cuda":
-        torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats()
-    return in_less_memory(job)
 
 
 def train_loop(
@@ -312,7 +237,7 @@ class _Steps:
     def _shrink(self) -> None:
         """Go on in less memory."""
         rows = self.job.plan.micro_rows
-        self.job = _shrunk(self.job)
+        self.job = shrunk(self.job)
         say(
             f"out of memory with {rows} rows at once: going on with {self.job.plan.micro_rows}; "
             "the same rows in the same order, but no longer the same to the bit"
