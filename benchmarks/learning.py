@@ -1,13 +1,13 @@
 """What teaches most in a given time: recipes beside each other, on real text.
 
-    python benchmarks/learning.py screen CORPORA/it --cache DIR    # one seed, tiny, 2M tokens each
-    python benchmarks/learning.py finals CORPORA/it --cache DIR    # the best, three seeds
+    python benchmarks/learning.py CORPORA/it --cache DIR    # one seed, tiny, 2M tokens each
+    python benchmarks/learning.py CORPORA/it --cache DIR --seeds 3 --candidates default "Muon 0.04"
 
 The text is a fixed mix of 60 MB (talk, plays, novels, speeches, sentences, notes), 16,384 entries,
 rows of 128; all are judged by the same loss on the same validation text, 15 % of the tokens hidden.
 Each training is a process of its own and a file in DIR, and is not run again. Candidates that the
 package has no setting for are made here (`learning_run.py`). JSON into
-benchmarks/results/learning-WHAT.json.
+benchmarks/results/learning-screen.json.
 """
 
 from __future__ import annotations
@@ -81,7 +81,6 @@ CANDIDATES: dict[str, dict[str, Any]] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("screen", "finals"))
     parser.add_argument("corpus", type=Path)
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--size", default="tiny")
@@ -98,10 +97,9 @@ def main() -> None:
             for seed in range(arguments.seeds)
         ]
         losses = [one["loss"] for one in found]
-        speed = statistics.median(one["tokens_per_second"] for one in found)
-        rows.append({"name": name, "losses": losses, "tokens_per_second": round(speed)})
+        rows.append({"name": name, "losses": [round(loss, 4) for loss in losses]})
         spread = f"({min(losses):.3f} to {max(losses):.3f})" if len(losses) > 1 else ""
-        print(f"{name:28} {statistics.median(losses):.3f} {spread} {speed:,.0f}", flush=True)
+        print(f"{name:28} {statistics.median(losses):.3f} {spread}", flush=True)
     about = {"size": arguments.size, "tokens": arguments.tokens, "rows": rows}
     path = Path(__file__).parent / "results" / arguments.out
     path.write_text(json.dumps(about, indent=2) + "\n")

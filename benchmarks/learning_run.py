@@ -24,7 +24,7 @@ from filiberto.train.loop import validate
 from filiberto.train.masking import IGNORE_INDEX
 from filiberto.train.step import train_step
 
-VALIDATIONS = 20
+VALIDATIONS = 4
 _SLOPE = losses._to_slope
 
 
