@@ -97,6 +97,15 @@ def test_a_signal_saves_and_the_next_run_goes_on(
     assert same(weights(run), weights(whole))
 
 
+def test_a_training_stopped_before_its_export_takes_no_step_more(run: Path) -> None:
+    train.build(run, settings=SHORT, size="tiny")
+    before, metrics = weights(run), (run / "metrics.jsonl").read_bytes()
+    shutil.rmtree(run / "model")
+    train.build(run, settings=SHORT, size="tiny")
+    assert same(weights(run), before)
+    assert (run / "metrics.jsonl").read_bytes() == metrics
+
+
 def test_micro_batches_change_nothing_but_rounding(run: Path) -> None:
     results = []
     for micro in (512, 128, 32):
