@@ -101,7 +101,9 @@ def test_a_training_stopped_before_its_export_takes_no_step_more(run: Path) -> N
     train.build(run, settings=SHORT, size="tiny")
     before, metrics = weights(run), (run / "metrics.jsonl").read_bytes()
     shutil.rmtree(run / "model")
-    train.build(run, settings=SHORT, size="tiny")
+    done = train.build(run, settings=SHORT, size="tiny")
+    assert done.facts["plan"]["max_steps"] == SHORT.max_steps
+    assert sorted(path.name for path in (run / "checkpoints").iterdir())[-1] == "step-00000012"
     assert same(weights(run), before)
     assert (run / "metrics.jsonl").read_bytes() == metrics
 
