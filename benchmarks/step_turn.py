@@ -218,7 +218,8 @@ def phases_of(job: Job, seconds: float) -> dict[str, float]:
     device = job.plan.device
     parts = ("making batches", "forward", "backward", "optimizer", "logging")
     spent = dict.fromkeys(parts, 0.0)
-    records = Records(Path(tempfile.mkdtemp()), metrics_bytes=0, step=0)
+    place = tempfile.TemporaryDirectory()
+    records = Records(Path(place.name), metrics_bytes=0, step=0)
     start, number = time.perf_counter(), 0
 
     def since(begin: float, name: str) -> float:
@@ -243,6 +244,8 @@ def phases_of(job: Job, seconds: float) -> dict[str, float]:
         records.timings(number, seconds=now)
         since(now, "logging")
         number += 1
+    records.close()
+    place.cleanup()
     total = sum(spent.values())
     return {name: took / total for name, took in spent.items()}
 

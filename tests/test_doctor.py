@@ -69,3 +69,10 @@ def test_the_command_tells_people_and_programs_and_nobody_else(tmp_path: Path) -
     assert found["token"] is True
     assert found["versions"]["torch"]
     assert "canary" not in plain.stdout + plain.stderr + as_json.stdout + as_json.stderr
+
+
+def test_a_flag_it_does_not_have_is_refused() -> None:
+    done = filiberto("doctor", "--jsno")
+    assert done.returncode == 2
+    assert "--jsno" in done.stderr
+    assert "filiberto doctor [--json]" in done.stderr

@@ -34,8 +34,11 @@ COMMANDS: dict[str, tuple[str, ...]] = {
 }
 
 # Settings of a section that have a short flag too.
-SHORT = {"documents": "corpus", "text_field": "corpus", "engine": "corpus", "weights": "tokens"}
-SHORT |= {"architecture": "train"}
+SHORT = {
+    **dict.fromkeys(("documents", "text_field", "engine"), "corpus"),
+    "weights": "tokens",
+    "architecture": "train",
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -291,9 +291,12 @@ def _languages(arguments: list[str]) -> None:
 
 
 def _doctor(arguments: list[str]) -> None:
-    if arguments not in ([], ["--json"]):
-        print("usage: filiberto doctor [--json]\n\nWhat this machine can do, and what would help.")
+    usage = "filiberto doctor [--json]"
+    if arguments in (["--help"], ["-h"]):
+        print(f"usage: {usage}\n\nWhat this machine can do, and what would help.")
         return
+    if arguments not in ([], ["--json"]):
+        raise UsageError(f"does not know {' '.join(arguments)}", hint=usage)
     from filiberto import doctor
 
     doctor.run(as_json=bool(arguments))

@@ -75,7 +75,7 @@ def find() -> Findings:
         attention=machine.attention,
         compile=machine.compile,
         processor=f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}",
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else _all_cores(),
+        cores=_cores(),
         threads=machine.threads,
         memory_gb=_memory_gb(),
         gpu=torch.cuda.get_device_name() if has_gpu else None,
@@ -162,7 +162,9 @@ def _memory_gb() -> float | None:
         return None
 
 
-def _all_cores() -> int:
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):  # Linux
+        return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 

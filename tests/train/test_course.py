@@ -1,6 +1,7 @@
 """The learning rate's way to zero, and that it gets there on time."""
 
 import dataclasses
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from filiberto import train
 from filiberto.errors import TryAgainError
 from filiberto.train import checkpoint, loop
 from filiberto.train.checkpoint import State
@@ -93,15 +95,11 @@ class Machine:
         return self.now
 
 
-def timed(
-    run: Path, monkeypatch: pytest.MonkeyPatch, machine: Machine, *, state: State | None = None
-) -> State:
-    """A training that was planned for 200 steps of a second each."""
+def timed(run: Path, monkeypatch: pytest.MonkeyPatch, machine: Machine) -> State:
+    """A training that was planned for 200 steps of a second each, or the rest of it."""
     job = job_of(run, dataclasses.replace(MINIATURE, max_steps=200, log_steps=2))
     plan = dataclasses.replace(job.plan, time_seconds=200.0, validate_steps=1_000)
-    job = dataclasses.replace(job, plan=plan)
-    if state is not None and state.course is not None:
-        job = dataclasses.replace(job, course=state.course)
+    job, state = train._taken_up(dataclasses.replace(job, plan=plan), run, fingerprint="mine")
     take = loop.train_step
 
     def slow(job: Job, step: int, *rest: Any, **more: Any) -> Pending:
@@ -114,7 +112,7 @@ def timed(
         return loop.train_loop(
             job,
             run,
-            state=state or State(step=0, fingerprint="mine"),
+            state=state,
             checkpoint_seconds=1e9,
             on_validation=lambda result: "",
             clock=machine,
@@ -156,15 +154,20 @@ def test_what_was_lost_before_a_restart_counts(run: Path, monkeypatch: pytest.Mo
     with pytest.raises(KeyboardInterrupt):
         timed(run, monkeypatch, Machine(until_80))
     # The only checkpoint is the first: 80 steps are lost, and their time is gone.
+    assert [path.name for path in (run / "checkpoints").iterdir()] == ["step-00000000"]
     machine = Machine(lambda gone: 1.0)
-    job = job_of(run, MINIATURE)
-    state = checkpoint.load_newest(
-        run / "checkpoints", model=job.model, optimizers=job.optimizers, fingerprint="mine"
-    )
-    assert state is not None
-    assert state.step == 0
-    timed(run, monkeypatch, machine, state=state)
+    timed(run, monkeypatch, machine)
     assert machine.now - 1_000.0 == pytest.approx(120.0, abs=8)
+
+
+def test_a_training_without_a_checkpoint_begins_with_all_its_time(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timed(run, monkeypatch, Machine(lambda gone: 1.0))
+    shutil.rmtree(run / "checkpoints")
+    machine = Machine(lambda gone: 1.0)
+    timed(run, monkeypatch, machine)
+    assert machine.now - 1_000.0 == pytest.approx(200.0, rel=0.05)
 
 
 def test_a_stopped_training_keeps_its_course(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,12 +185,8 @@ def test_a_stopped_training_keeps_its_course(run: Path, monkeypatch: pytest.Monk
     with pytest.raises(TryAgainError, match=r"stopped after step 51 of 100;"):
         timed(run, monkeypatch, machine)
     monkeypatch.setattr(loop, "stop_requested", real)
-    job = job_of(run, MINIATURE)
-    state = checkpoint.load_newest(
-        run / "checkpoints", model=job.model, optimizers=job.optimizers, fingerprint="mine"
-    )
-    assert state is not None
-    assert state.course is not None
-    assert state.course.max_steps == pytest.approx(100, abs=2)
-    done = timed(run, monkeypatch, machine, state=state)
+    course = checkpoint.read_state(run / "checkpoints" / "step-00000051").course
+    assert course is not None
+    assert course.max_steps == pytest.approx(100, abs=2)
+    done = timed(run, monkeypatch, machine)
     assert done.seconds == pytest.approx(200.0, rel=0.05)

@@ -181,15 +181,17 @@ def test_documents_and_their_slots_begin_where_they_begin() -> None:
 
 
 @pytest.mark.parametrize("at_once", [1, 512, 1_500])
+@pytest.mark.parametrize(("micro_rows", "parts"), [(2, 4), (3, 3)])
 def test_steps_made_together_are_those_made_alone(
-    run: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+    run: Path, monkeypatch: pytest.MonkeyPatch, at_once: int, micro_rows: int, parts: int
 ) -> None:
     monkeypatch.setattr(step_module, "_TOKENS_AT_ONCE", at_once)
-    job = job_of(run, dataclasses.replace(SHORT, micro_batch_tokens=128))
+    job = job_of(run, SHORT)  # of 8 rows a step
+    job = dataclasses.replace(job, plan=dataclasses.replace(job.plan, micro_rows=micro_rows))
     together = itertools.islice(all_batches(job, first_step=3), 7)
     for number, batches in enumerate(together, 3):
         alone = batches_of(job, number)
-        assert len(batches) == len(alone) == 4
+        assert len(batches) == len(alone) == parts
         for one, other in zip(batches, alone, strict=True):
             assert torch.equal(one.input_ids, other.input_ids)
             assert torch.equal(one.labels, other.labels)

@@ -21,6 +21,7 @@ from filiberto.runfolder.manifest import Manifest
 
 if TYPE_CHECKING:
     from filiberto.train.architecture import MaskedLM
+    from filiberto.train.checkpoint import State
     from filiberto.train.distributed import Ranks
     from filiberto.train.hardware import Hardware
     from filiberto.train.job import Job
@@ -278,6 +279,25 @@ def _measured_plan(job: Job, *, settings: TrainConfig, seconds: float) -> Plan:
     return dataclasses.replace(made, micro_rows=micro_rows)
 
 
+def _taken_up(job: Job, run: Path, *, fingerprint: str) -> tuple[Job, State]:
+    """The training as its newest checkpoint left it, or from the beginning."""
+    from filiberto.train import checkpoint, records
+
+    state = checkpoint.load_newest(
+        run / "checkpoints", model=job.model, optimizers=job.optimizers, fingerprint=fingerprint
+    )
+    if state is None:
+        return job, checkpoint.State(step=0, fingerprint=fingerprint)
+    if job.plan.time_seconds is not None:
+        # Where time ends the training, steps that were lost have cost it too.
+        lost = records.last_seconds(run)
+        state = dataclasses.replace(state, seconds=max(state.seconds, lost))
+    if state.course is not None:
+        say(f"going on after step {state.step:,} of {state.course.max_steps:,}")
+        job = dataclasses.replace(job, course=state.course)
+    return job, state
+
+
 def _train(
     job: Job,
     run: Path,
@@ -288,17 +308,10 @@ def _train(
 ) -> dict[str, Any]:
     import torch
 
-    from filiberto.train import checkpoint, loop
+    from filiberto.train import loop
     from filiberto.train.job import in_less_memory
 
-    state = checkpoint.load_newest(
-        run / "checkpoints", model=job.model, optimizers=job.optimizers, fingerprint=fingerprint
-    )
-    if state is None:
-        state = checkpoint.State(step=0, fingerprint=fingerprint)
-    elif state.step:
-        job = dataclasses.replace(job, course=state.course or job.course)
-        say(f"going on after step {state.step:,} of {job.course.max_steps:,}")
+    job, state = _taken_up(job, run, fingerprint=fingerprint)
     results: list[Validation] = []
 
     def on_validation(result: Validation) -> str:

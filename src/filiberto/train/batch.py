@@ -61,14 +61,26 @@ class BatchMaker:
     varlen: bool
 
     def make(
-        self, sampler: Sampler, *, first_row: int, num_rows: int, micro_rows: int, mask_rate: float
+        self,
+        sampler: Sampler,
+        *,
+        first_row: int,
+        num_rows: int,
+        micro_rows: int,
+        mask_rate: float,
+        times: int = 1,
     ) -> list[TokenBatch]:
         """Rows `first_row` and after of a sampler, with their holes, on the device.
 
+        Args:
+            num_rows: of a step.
+            micro_rows: of a batch.
+            times: how many steps one after the other.
+
         Returns:
-            Batches of `micro_rows` rows, the last of what is left.
+            For each step as many batches of `micro_rows` rows, its last of what is left.
         """
-        rows = sampler.rows(first_row, num_rows)
+        rows = sampler.rows(first_row, times * num_rows)
         masked = mask_rows(
             rows.input_ids,
             keys=rows.keys,
@@ -77,7 +89,11 @@ class BatchMaker:
             special_ids=np.asarray(list(self.special_ids.values())),
             vocab_size=self.vocab_size,
         )
-        cuts = (slice(at, at + micro_rows) for at in range(0, num_rows, micro_rows))
+        cuts = (
+            slice(at, min(at + micro_rows, begin + num_rows))
+            for begin in range(0, times * num_rows, num_rows)
+            for at in range(begin, begin + num_rows, micro_rows)
+        )
         return [self._batch(masked, rows, cut) for cut in cuts]
 
     def _batch(self, masked: MaskedRows, rows: Rows, cut: slice) -> TokenBatch:

@@ -26,7 +26,7 @@ from filiberto.train.course import Pace
 from filiberto.train.job import Job
 from filiberto.train.masking import IGNORE_INDEX
 from filiberto.train.model import masked_logits
-from filiberto.train.records import Records, last_seconds
+from filiberto.train.records import Records
 from filiberto.train.speed import shrunk
 from filiberto.train.step import Pending, StepResult, all_batches, train_step
 
@@ -101,9 +101,7 @@ def train_loop(
     """
     plan = job.plan
     saver = _Saver(job, run / "checkpoints", seconds=checkpoint_seconds)
-    # Where time ends the training, steps that were lost have cost it too.
-    spent = state.seconds if plan.time_seconds is None else last_seconds(run)
-    started = clock() - max(spent, state.seconds)
+    started = clock() - state.seconds
 
     def validates(step: int) -> bool:
         return step % plan.validate_steps == 0 or step == steps.job.course.max_steps

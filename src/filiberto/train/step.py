@@ -74,15 +74,16 @@ class Pending:
 
 
 def batches_of(job: Job, step: int, *, steps: int = 1) -> list[TokenBatch]:
-    """This process's micro-batches of a step, or of several, one after the other."""
+    """This process's micro-batches of a step; alone, also of several, one after the other."""
     plan = job.plan
-    first, rows = job.ranks.share(step * plan.batch_rows, steps * plan.batch_rows)
+    first, rows = job.ranks.share(step * plan.batch_rows, plan.batch_rows)
     return job.batches.make(
         job.sampler,
         first_row=first,
         num_rows=rows,
         micro_rows=plan.micro_rows,
         mask_rate=job.settings.mask_rate,
+        times=steps,
     )
 
 
