@@ -52,6 +52,13 @@ def test_a_line_without_a_note_ends_with_the_time(clock: Clock, capsys: Captured
     assert capsys.readouterr().err == "corpus: 50 % · 5.0 bytes/s · 20 s left\n"
 
 
+def test_a_total_that_changes_changes_share_and_time(clock: Clock, capsys: Captured) -> None:
+    advance = PlainProgress("train", total=40_000, unit="tokens", clock=clock)
+    clock.now += 10
+    advance(10_000, total=20_000)
+    assert capsys.readouterr().err == "train: 50 % · 1000 tokens/s · 10 s left\n"
+
+
 def test_a_note_stays_until_there_is_another(clock: Clock, capsys: Captured) -> None:
     advance = PlainProgress("train", total=100, unit="tokens", clock=clock)
     advance(1, "one")
