@@ -1,19 +1,21 @@
 """What teaches most in a given time: recipes beside each other, on real text.
 
     python benchmarks/learning.py CORPORA/it --cache DIR    # one seed, tiny, 2M tokens each
-    python benchmarks/learning.py CORPORA/it --cache DIR --seeds 3 --candidates default "Muon 0.04"
+    python benchmarks/learning.py CORPORA/it --cache DIR --architecture roberta --seeds 3 \\
+        --candidates base "Muon 0.04"
 
 The text is a fixed mix of 60 MB (talk, plays, novels, speeches, sentences, notes), 16,384 entries,
 rows of 128; all are judged by the same loss on the same validation text, 15 % of the tokens hidden.
 Each training is a process of its own and a file in DIR, and is not run again. Candidates that the
 package has no setting for are made here (`learning_run.py`). JSON into
-benchmarks/results/learning-screen.json.
+benchmarks/results/learning-ARCHITECTURE.json.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import statistics
 import subprocess
 import sys
@@ -38,44 +40,72 @@ MIX = {
     "xdailydialog": 1.0,
 }
 
-# What each changes of the default; beside `settings` see `learning_run.trained`.
+# What all others change one thing of, whatever the package's defaults have become.
+BASE: dict[str, Any] = {
+    "optimizer": "muon",
+    "muon_lr": 0.02,
+    "peak_lr": 3e-3,
+    "mask_rate": 0.3,
+    "row_length": 128,
+    "batch_tokens": 4_096,
+    "warmup_share": 0.06,
+    "weight_decay": 0.01,
+    "beta1": 0.9,
+    "beta2": 0.98,
+    "epsilon": 1e-6,
+    "clip_norm": 1.0,
+    "dropout": 0.0,
+}
+PEAK_LR = {"tiny": 3e-3, "mini": 2e-3, "small": 1.4e-3}
+
+# Beside `settings` see `learning_run.trained`.
 CANDIDATES: dict[str, dict[str, Any]] = {
-    "default": {},
-    **{
-        f"AdamW {rate}": {"settings": {"optimizer": "adamw", "peak_lr": rate}}
-        for rate in (2.5e-4, 5e-4, 1e-3, 2e-3, 4e-3)
-    },
+    "base": {},
     **{f"Muon {rate}": {"settings": {"muon_lr": rate}} for rate in (0.005, 0.01, 0.04)},
     **{
         f"AdamW {rate} beside Muon": {"settings": {"peak_lr": rate}}
         for rate in (1e-3, 1.5e-3, 6e-3, 1.2e-2)
     },
-    "Muon's momentum 0.9": {"momentum": 0.9},
-    "Muon's momentum 0.98": {"momentum": 0.98},
-    "weight decay 0": {"settings": {"weight_decay": 0.0}},
-    "weight decay 0.1": {"settings": {"weight_decay": 0.1}},
-    "beta2 0.95": {"settings": {"beta2": 0.95}},
-    "beta2 0.999": {"settings": {"beta2": 0.999}},
+    **{
+        f"AdamW {rate}": {"settings": {"optimizer": "adamw", "peak_lr": rate}}
+        for rate in (2.5e-4, 5e-4, 1e-3, 2e-3, 4e-3)
+    },
+    **{f"mask rate {rate}": {"settings": {"mask_rate": rate}} for rate in (0.15, 0.2, 0.4)},
+    "mask rate 0.4 to 0.15": {"mask_rates": [0.4, 0.3, 0.2, 0.15]},
+    "100 % hidden": {"split": (1.0, 0.0)},
+    "90 % hidden, 10 % kept": {"split": (0.9, 0.0)},
+    "batches of 2,048": {"settings": {"batch_tokens": 2_048}},
+    "batches of 8,192": {"settings": {"batch_tokens": 8_192}},
+    "batches of 2,048 to 8,192": {"batches": [2_048, 4_096, 8_192]},
     "warm-up 1 %": {"settings": {"warmup_share": 0.01}},
     "warm-up 20 %": {"settings": {"warmup_share": 0.2}},
     "decay 1 - sqrt": {"decay": "sqrt"},
     "decay in the last fifth": {"decay": "hold"},
-    **{f"mask rate {rate}": {"settings": {"mask_rate": rate}} for rate in (0.15, 0.2, 0.4)},
-    "mask rate 0.4 to 0.15": {"mask_rates": [0.4, 0.3, 0.2, 0.15]},
-    "mask rate 0.3 to 0.15": {"mask_rates": [0.3, 0.25, 0.2, 0.15]},
-    "100 % hidden": {"split": (1.0, 0.0)},
-    "90 % hidden, 10 % kept": {"split": (0.9, 0.0)},
+    "weight decay 0": {"settings": {"weight_decay": 0.0}},
+    "weight decay 0.1": {"settings": {"weight_decay": 0.1}},
+    "beta2 0.95": {"settings": {"beta2": 0.95}},
+    "beta2 0.999": {"settings": {"beta2": 0.999}},
+    "Muon's momentum 0.9": {"momentum": 0.9},
+    "Muon's momentum 0.98": {"momentum": 0.98},
     "dropout 0.1": {"settings": {"dropout": 0.1}},
-    "batches of 2,048": {"settings": {"batch_tokens": 2_048}},
-    "batches of 8,192": {"settings": {"batch_tokens": 8_192}},
-    "batches of 2,048 to 8,192": {"batches": [2_048, 4_096, 8_192]},
     "rows of 64": {"settings": {"row_length": 64}},
     "output matrices / 2": {"init": 0.5},
     "output matrices 0": {"init": 0.0},
     "z-loss 1e-4": {"z_loss": 1e-4},
     "mean of the last tenth": {"average": 0.1},
     "no clipping": {"settings": {"clip_norm": 1e9}},
-    "ModernBERT": {"settings": {"architecture": "modernbert"}},
+}
+
+# What only one of the two has.
+OF_ONE: dict[str, dict[str, dict[str, Any]]] = {
+    "roberta": {
+        "positions as waves": {"positions": "waves"},
+        "positions at zero": {"positions": "zero"},
+    },
+    "modernbert": {
+        "no rotations": {"theta": math.inf},
+        **{f"theta {theta:,}": {"theta": theta} for theta in (100, 1_000, 10_000)},
+    },
 }
 
 
@@ -86,14 +116,17 @@ def main() -> None:
     parser.add_argument("--size", default="tiny")
     parser.add_argument("--tokens", type=int, default=2_000_000)
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--candidates", nargs="+", default=list(CANDIDATES))
-    parser.add_argument("--out", default="learning-screen.json")
+    parser.add_argument("--architecture", choices=sorted(OF_ONE), default="modernbert")
+    parser.add_argument("--candidates", nargs="+")
+    parser.add_argument("--validations", type=int, default=2)
+    parser.add_argument("--out", help="name of the JSON file")
     arguments = parser.parse_args()
+    candidates = CANDIDATES | OF_ONE[arguments.architecture]
     run = prepared(arguments.cache / "run", arguments.corpus)
     rows = []
-    for name in arguments.candidates:
+    for name in arguments.candidates or candidates:
         found = [
-            cached(arguments.cache, run, name, arguments.size, arguments.tokens, seed)
+            cached(arguments.cache, run, spec_of(name, candidates[name], seed, arguments))
             for seed in range(arguments.seeds)
         ]
         losses = [one["loss"] for one in found]
@@ -101,7 +134,8 @@ def main() -> None:
         spread = f"({min(losses):.3f} to {max(losses):.3f})" if len(losses) > 1 else ""
         print(f"{name:28} {statistics.median(losses):.3f} {spread}", flush=True)
     about = {"size": arguments.size, "tokens": arguments.tokens, "rows": rows}
-    path = Path(__file__).parent / "results" / arguments.out
+    out = arguments.out or f"learning-{arguments.architecture}.json"
+    path = Path(__file__).parent / "results" / out
     path.write_text(json.dumps(about, indent=2) + "\n")
 
 
@@ -116,12 +150,22 @@ def prepared(run: Path, folder: Path) -> Path:
     return run
 
 
-def cached(cache: Path, run: Path, name: str, size: str, count: int, seed: int) -> dict[str, Any]:
-    """The training's result, run where it is not there yet."""
-    spec: dict[str, Any] = {"size": size, "seed": seed, "tokens": count, "settings": {}}
-    spec |= CANDIDATES[name]
+def spec_of(
+    name: str, change: dict[str, Any], seed: int, arguments: argparse.Namespace
+) -> dict[str, Any]:
+    """All that decides a training, and its name."""
+    size, architecture = arguments.size, arguments.architecture
+    settings = {**BASE, "peak_lr": PEAK_LR[size], "architecture": architecture}
+    settings |= change.get("settings", {})
+    spec = {**change, "settings": settings, "size": size, "seed": seed, "tokens": arguments.tokens}
     label = "".join(sign if sign.isalnum() else "-" for sign in name)
-    out = cache / f"{size}-{count}-{label}-{seed}.json"
+    name = f"{size}-{architecture}-{arguments.tokens}-{label}-{seed}"
+    return {**spec, "name": name, "validations": arguments.validations}
+
+
+def cached(cache: Path, run: Path, spec: dict[str, Any]) -> dict[str, Any]:
+    """The training's result, run where it is not there yet."""
+    out = cache / f"{spec['name']}.json"
     if not out.exists():
         asked = out.with_suffix(".spec")
         asked.write_text(json.dumps(spec), encoding="utf-8")

@@ -24,13 +24,14 @@ from filiberto.train.loop import validate
 from filiberto.train.masking import IGNORE_INDEX
 from filiberto.train.step import train_step
 
-VALIDATIONS = 4
 _SLOPE = losses._to_slope
 
 
 def main() -> None:
     run, spec, out = sys.argv[1:]
-    found = trained(Path(run), **json.loads(Path(spec).read_text(encoding="utf-8")))
+    asked = json.loads(Path(spec).read_text(encoding="utf-8"))
+    del asked["name"]
+    found = trained(Path(run), **asked)
     Path(out).write_text(json.dumps(found) + "\n", encoding="utf-8")
 
 
@@ -40,6 +41,7 @@ def trained(
     size: Any,
     seed: int,
     tokens: int,
+    validations: int,
     settings: dict[str, Any],
     decay: str = "linear",
     mask_rates: list[float] | None = None,
@@ -49,6 +51,8 @@ def trained(
     momentum: float | None = None,
     z_loss: float = 0.0,
     average: float = 0.0,
+    positions: str | None = None,
+    theta: float | None = None,
 ) -> dict[str, Any]:
     """Train, and validate at even steps in tokens.
 
@@ -57,6 +61,7 @@ def trained(
         size: of the model.
         seed: of weights, order and masks.
         tokens: to read; the schedule ends there.
+        validations: at even steps, the last at the end.
         settings: of `train`, all else being the default.
         decay: 'linear', 'sqrt' (1 - sqrt) or 'hold' (constant until the last fifth).
         mask_rates: in equal parts of the training, instead of one.
@@ -66,6 +71,8 @@ def trained(
         momentum: Muon's.
         z_loss: weight of the squared logarithm of the softmax's denominator.
         average: the share of the training at its end whose weights are averaged.
+        positions: RoBERTa's before the first step: sines and cosines ('waves'), or 'zero'.
+        theta: the base of ModernBERT's rotations; infinity for none.
     """
     if split is not None:
         masking._HIDE = masking.np.uint64(int(split[0] * (2**64 - 1)))
@@ -79,7 +86,7 @@ def trained(
     hardware.keep_freed_memory()
     job = new_job(run, settings=chosen, size=size, machine=hardware.hardware_for(chosen), seed=seed)
     job = replace(job, course=Shaped(**asdict(job.course), decay=decay))
-    prepare(job, init=init, momentum=momentum)
+    prepare(job, init=init, momentum=momentum, positions=positions, theta=theta)
     read, curve, took, row, sums = 0, [], 0.0, 0, []
     for number in range(steps):
         start = time.perf_counter()
@@ -101,7 +108,7 @@ def trained(
         took += time.perf_counter() - start
         if average and done > 1 - average:
             sums.append([p.detach().clone() for p in job.model.parameters()])
-        if (number + 1) * VALIDATIONS // steps > number * VALIDATIONS // steps:
+        if (number + 1) * validations // steps > number * validations // steps:
             if sums and number + 1 == steps:
                 with torch.no_grad():
                     for weight, *seen in zip(job.model.parameters(), *sums, strict=True):
@@ -112,15 +119,33 @@ def trained(
     return {"curve": curve, "loss": curve[-1]["loss"], "tokens_per_second": read / took}
 
 
-def prepare(job: Job, *, init: float, momentum: float | None) -> None:
-    with torch.no_grad():
-        for name, weight in job.model.base_model.named_parameters():
-            if name.endswith(("output.dense.weight", "Wo.weight")):
-                weight *= init
+@torch.no_grad()
+def prepare(
+    job: Job, *, init: float, momentum: float | None, positions: str | None, theta: float | None
+) -> None:
+    base: Any = job.model.base_model
+    for name, weight in base.named_parameters():
+        if name.endswith(("output.dense.weight", "Wo.weight")):
+            weight *= init
+    if positions is not None:
+        weight = base.embeddings.position_embeddings.weight
+        weight.copy_(waves(*weight.shape) if positions == "waves" else torch.zeros_like(weight))
+    if theta is not None:
+        for name, frequencies in base.rotary_emb.named_buffers():
+            if name.endswith("inv_freq"):
+                share = torch.arange(len(frequencies)) / len(frequencies)
+                frequencies.copy_(0.0 * share if theta == math.inf else theta**-share)
     for optimizer in job.optimizers:
         for group in optimizer.param_groups:
             if momentum is not None and "momentum" in group:
                 group["momentum"] = momentum
+
+
+def waves(length: int, width: int) -> Tensor:
+    """Sines and cosines of positions (Vaswani et al. 2017), as large as words at the beginning."""
+    frequencies = 10_000.0 ** -(torch.arange(width // 2) / (width // 2))
+    angles = torch.arange(length)[:, None] * frequencies
+    return 0.02 * math.sqrt(2) * torch.cat((angles.sin(), angles.cos()), 1)
 
 
 @dataclass(frozen=True, kw_only=True)
