@@ -9,7 +9,7 @@ import json
 import math
 import sys
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +85,7 @@ def trained(
     chosen = TrainConfig(**{**settings, "max_steps": steps, "validation_tokens": 400_000})
     hardware.keep_freed_memory()
     job = new_job(run, settings=chosen, size=size, machine=hardware.hardware_for(chosen), seed=seed)
-    job = replace(job, course=Shaped(**asdict(job.course), decay=decay))
+    job = replace(job, course=Shaped(knots=job.course.knots, decay=decay))
     prepare(job, init=init, momentum=momentum, positions=positions, theta=theta)
     read, curve, took, row, sums = 0, [], 0.0, 0, []
     for number in range(steps):
@@ -155,7 +155,7 @@ class Shaped(Course):
     decay: str
 
     def share(self, step: int) -> float:
-        if self.decay == "linear" or step < self.start_step:
+        if self.decay == "linear" or step < self.knots[1][0]:
             return super().share(step)
         done = 1 - super().share(step)
         return 1 - math.sqrt(done) if self.decay == "sqrt" else min(1.0, (1 - done) / 0.2)

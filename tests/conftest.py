@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 from filiberto import corpus, evaluate, tokenizer, tokens, train
-from filiberto.config import CorpusConfig, EvaluateConfig, TokenizerConfig, TrainConfig
+from filiberto.config import (
+    CorpusConfig,
+    EvaluateConfig,
+    Recipe,
+    TokenizerConfig,
+    TrainConfig,
+)
 
 os.environ["DO_NOT_TRACK"] = "1"
 
@@ -28,20 +34,32 @@ def italian_lines(number: int) -> list[str]:
     ]
 
 
+def miniature_recipe(text: Path) -> Recipe:
+    """The whole road at miniature size."""
+    return Recipe(
+        text=(str(text),),
+        language="it",
+        size="tiny",
+        corpus=CorpusConfig(
+            validation_share=0.1,
+            validation_min_bytes=10_000,
+            skip_rules=("near_duplicate", "leak"),  # its lines are all alike
+        ),
+        tokenizer=TokenizerConfig(vocab_size=600),
+        train=MINIATURE,
+        evaluate=EvaluateConfig(max_bytes=20_000),
+    )
+
+
 def build_miniature(run: Path, text: Path) -> None:
     """Walk the whole road at miniature size through the library."""
     run.mkdir(exist_ok=True)
-    small = CorpusConfig(
-        validation_share=0.1,
-        validation_min_bytes=10_000,
-        skip_rules=("near_duplicate", "leak"),  # its lines are all alike
-    )
-    corpus.build(run, text=[str(text)], settings=small)
-    settings = TokenizerConfig(vocab_size=600)
-    tokenizer.build(run, settings=settings, language="it")
+    recipe = miniature_recipe(text)
+    corpus.build(run, text=list(recipe.text), settings=recipe.corpus, language="it")
+    tokenizer.build(run, settings=recipe.tokenizer, language="it")
     tokens.build(run)
-    train.build(run, settings=MINIATURE, size="tiny", language="it")
-    evaluate.build(run, settings=EvaluateConfig(max_bytes=20_000), language="it")
+    train.build(run, settings=recipe.train, size="tiny", language="it")
+    evaluate.build(run, settings=recipe.evaluate, language="it")
 
 
 @pytest.fixture(scope="session")

@@ -51,6 +51,9 @@ class StageArguments:
     """Recipe to start from: a TOML file, or the name of a shipped one."""
     force: bool = False
     """Build again what is finished, throwing the old away."""
+    more: str | None = None
+    """Time that a training gets on top of what it has left, such as 2h, also when it is finished;
+    the learning rate climbs again before it goes to zero."""
 
 
 def parse_stage(
@@ -84,7 +87,8 @@ def parse_stage(
         *_fields(Recipe, base),
         *(_short_field(name, section, base) for name, section in SHORT.items()),
     ]
-    names = ("run", "recipe", "force", *COMMANDS[command], *sections)
+    own = ("more",) if command == "train" else ()
+    names = ("run", "recipe", "force", *own, *COMMANDS[command], *sections)
     chosen = dataclasses.make_dataclass(
         command,
         [

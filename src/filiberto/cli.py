@@ -19,7 +19,7 @@ from typing import Any
 
 from filiberto import __version__
 from filiberto.arguments import COMMANDS, overridden, parse_places, parse_stage
-from filiberto.config import RECIPE_FILE, SECTIONS, Recipe
+from filiberto.config import RECIPE_FILE, SECTIONS, Recipe, parse_seconds
 from filiberto.errors import (
     StateError,
     TryAgainError,
@@ -31,7 +31,7 @@ from filiberto.recipe import check_recipe, load_recipe, recipe_to_dict
 
 DEMO_RUN = Path("runs/demo")
 
-_ALL = (*COMMANDS, "fill", "look", "languages", "recipes", "doctor")
+_ALL = (*COMMANDS, "resume", "finish", "fill", "look", "languages", "recipes", "doctor")
 
 HELP = f"""\
 filiberto {__version__}: a BERT for your language, from your text, on your hardware
@@ -46,6 +46,11 @@ one stage of a run:
   filiberto tokens RUN                turn the text into shards of token ids
   filiberto train RUN                 train, or go on where a stopped training was
   filiberto evaluate RUN              bits per byte, accuracy and prompts
+
+a run that was stopped, or that you want otherwise:
+  filiberto resume RUN                go on, on this machine or another
+  filiberto train RUN --more 2h       train longer, also when it is finished
+  filiberto finish RUN --within 10m   learning rate to zero, model and report within that time
 
 a finished run:
   filiberto fill RUN "ciao <mask> va?"   fill holes: <mask> is one token, ___ one word
@@ -117,6 +122,8 @@ def _reader_is_gone() -> int:
 def _dispatch(command: str, arguments: list[str]) -> None:
     if command in COMMANDS:
         _run_stage(command, arguments)
+    elif command in ("resume", "finish"):
+        _go_on(command, arguments)
     elif command == "fill":
         _fill(arguments)
     elif command == "look":
@@ -161,21 +168,66 @@ def _run_stage(command: str, arguments: list[str]) -> None:
             "several processes (torchrun) share `filiberto train` alone",
             hint=f"make the tokens first: filiberto tokens {run}",
         )
+    flags = {"force": named.force}
+    if command == "train" and named.more is not None:
+        if named.force:
+            raise UsageError("--force begins again, --more goes on; keep one")
+        parse_seconds(named.more)
+        flags["more"] = named.more
     stage = import_module("filiberto.road" if command == "run" else f"filiberto.{command}")
     if not ranks.writes:
-        stage.run(recipe, run, force=named.force)
+        stage.run(recipe, run, **flags)
         return
     with lock.own(run):
         made_before = _made(run)
         recipe_before = _write_recipe(run, recipe)
         try:
-            stage.run(recipe, run, force=named.force)
+            stage.run(recipe, run, **flags)
         except UserError as error:
             # What failed at once and for good leaves nothing behind.
             on_its_way = isinstance(error, (TryAgainError, UnfinishedStageError))
             if recipe_before is not None and not on_its_way and _made(run) == made_before:
                 (run / RECIPE_FILE).write_bytes(recipe_before)
             raise
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FinishArguments:
+    """Flags of `filiberto finish`."""
+
+    within: str = "10m"
+    """Time for the rest of the training, the model and the report, such as 10m."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ResumeArguments:
+    """Flags of `filiberto resume`: none, all is written in the run folder."""
+
+
+def _go_on(command: str, arguments: list[str]) -> None:
+    run, words, flags = parse_places(
+        command,
+        arguments,
+        FinishArguments if command == "finish" else ResumeArguments,
+        usage="RUN",
+        description=_description(command),
+    )
+    if words:
+        raise UsageError("takes a run folder and nothing more", hint=f"filiberto {command} RUN")
+    within = flags.within if command == "finish" else None
+    if within is not None:
+        parse_seconds(within)
+    path = run / RECIPE_FILE
+    if not path.is_file():
+        raise UsageError(
+            f"{run} has no {RECIPE_FILE}: nothing has begun there",
+            hint=f"begin: filiberto run {run} --text FILES",
+        )
+    from filiberto import road
+    from filiberto.runfolder import lock
+
+    with lock.own(run):
+        road.go_on(load_recipe(path), run, within=within)
 
 
 def _made(run: Path) -> dict[str, int]:

@@ -8,9 +8,11 @@ from __future__ import annotations
 import time
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from filiberto.config import ITALIAN, PHRASEBOOK, SECTIONS, Recipe
 from filiberto.console import readable_seconds, say
+from filiberto.runfolder import manifest
 
 _DEMO = """\
 This is a demonstration. It writes Italian sentences from a small built-in grammar (no network, no
@@ -33,23 +35,67 @@ def run(recipe: Recipe, run: Path, *, force: bool = False) -> None:
     demo = PHRASEBOOK in recipe.text
     if demo:
         say(_DEMO.format(run=run))
-    for number, name in enumerate(SECTIONS, 1):
-        say()
-        say(f"[{number}/{len(SECTIONS)}] {name}", style="bold cyan")
-        # Only training divides the time; the others take what they need.
-        elapsed = {"elapsed": time.monotonic() - start} if name == "train" else {}
-        import_module(f"filiberto.{name}").run(recipe, run, force=force, **elapsed)
+    _walk(recipe, run, SECTIONS, start=start, force=force)
     if demo:
         say()
         say(_DEMO_LOSS)
+    _tell_what_there_is(recipe, run, start=start)
+    if demo:
+        say()
+        say(_DEMO_NEXT)
+
+
+def go_on(recipe: Recipe, run: Path, *, within: str | None = None) -> None:
+    """The commands `filiberto resume` and, with a time, `filiberto finish`.
+
+    Where the tokens are finished, a copy of them is enough: a machine that only trains has no
+    corpus, and so no text for a report.
+
+    Args:
+        recipe: the run's.
+        run: the run folder.
+        within: in which the training comes to its end, with model and report.
+
+    Raises:
+        UnfinishedStageError: a training is to be finished that has not begun.
+    """
+    start = time.monotonic()
+    has_corpus, has_tokens = (manifest.read(run / name) for name in ("corpus", "tokens"))
+    stages = ("train", "evaluate") if within else SECTIONS
+    if has_tokens and not has_corpus:
+        stages = ("train",)
+    _walk(recipe, run, stages, start=start, within=within)
+    if "evaluate" in stages:
+        _tell_what_there_is(recipe, run, start=start)
+    else:
+        say(f"no report: its text, {run / 'corpus'}, is not here")
+
+
+def _walk(
+    recipe: Recipe,
+    run: Path,
+    stages: tuple[str, ...],
+    *,
+    start: float,
+    force: bool = False,
+    within: str | None = None,
+) -> None:
+    for number, name in enumerate(stages, 1):
+        say()
+        say(f"[{number}/{len(stages)}] {name}", style="bold cyan")
+        more: dict[str, Any] = {}
+        if name == "train":
+            # Only training divides the time; the others take what they need.
+            more = {"elapsed": time.monotonic() - start, "within": within}
+        import_module(f"filiberto.{name}").run(recipe, run, force=force, **more)
+
+
+def _tell_what_there_is(recipe: Recipe, run: Path, *, start: float) -> None:
     say()
     say(f"Done in {readable_seconds(time.monotonic() - start)}. The model is {run / 'model'}:")
     say(f"  filiberto fill {run} {_quoted(recipe)}")
     say(f"  filiberto look {run}")
     say(f'  python -c "from transformers import pipeline; print({_pipeline(recipe, run)})"')
-    if demo:
-        say()
-        say(_DEMO_NEXT)
 
 
 def _quoted(recipe: Recipe) -> str:

@@ -3,6 +3,7 @@
 import dataclasses
 import shutil
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filiberto import train
 from filiberto.errors import TryAgainError
 from filiberto.train import checkpoint, loop
 from filiberto.train.checkpoint import State
 from filiberto.train.course import Course, Pace
 from filiberto.train.job import Job
+from filiberto.train.plan import revised
+from filiberto.train.prepare import taken_up
 from filiberto.train.records import read_lines
 from filiberto.train.step import Pending
 from tests.conftest import MINIATURE
@@ -47,6 +49,21 @@ def test_an_end_within_the_warm_up_ends_that_too() -> None:
     assert course.drawn_to(50, at=4).share(9) == 1.0
     short = course.drawn_to(6, at=4)
     assert shares(short) == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5, 0.25, 0.0])
+
+
+def test_what_has_ended_climbs_to_where_a_longer_plan_would_stand() -> None:
+    course = Course.planned(warmup_steps=2, max_steps=10).extended_to(20, at=10, warmup_steps=2)
+    assert shares(course)[9:] == pytest.approx(
+        [1 / 9, 0, 0.2, *(0.05 * n for n in range(8, -1, -1))]
+    )
+
+
+def test_what_stands_higher_already_goes_straight_down() -> None:
+    course = Course.planned(warmup_steps=1, max_steps=100)
+    assert course.extended_to(60, at=50, warmup_steps=2) == course.drawn_to(60, at=50)
+    longer = course.extended_to(200, at=50, warmup_steps=10)
+    assert shares(longer)[50:61:10] == pytest.approx([0.5, 0.7])
+    assert longer.drawn_to(300, at=55).share(60) == longer.share(60)
 
 
 @given(
@@ -95,11 +112,13 @@ class Machine:
         return self.now
 
 
-def timed(run: Path, monkeypatch: pytest.MonkeyPatch, machine: Machine) -> State:
+def timed(run: Path, monkeypatch: pytest.MonkeyPatch, machine: Machine, **revision: Any) -> State:
     """A training that was planned for 200 steps of a second each, or the rest of it."""
     job = job_of(run, dataclasses.replace(MINIATURE, max_steps=200, log_steps=2))
     plan = dataclasses.replace(job.plan, time_seconds=200.0, validate_steps=1_000)
-    job, state = train._taken_up(dataclasses.replace(job, plan=plan), run, fingerprint="mine")
+    if revision:
+        plan = revised(plan, job.settings, **revision)
+    job, state = taken_up(dataclasses.replace(job, plan=plan), run, fingerprint="mine")
     take = loop.train_step
 
     def slow(job: Job, step: int, *rest: Any, **more: Any) -> Pending:
@@ -117,6 +136,16 @@ def timed(run: Path, monkeypatch: pytest.MonkeyPatch, machine: Machine) -> State
             on_validation=lambda result: "",
             clock=machine,
         )
+
+
+def timed_until(
+    seconds: float, run: Path, monkeypatch: pytest.MonkeyPatch, machine: Machine
+) -> None:
+    """The same, with a signal after so many seconds."""
+    asked = nullcontext(lambda: machine.now >= 1_000.0 + seconds)
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "stop_requested", lambda: asked)
+        timed(run, monkeypatch, machine)
 
 
 @pytest.mark.parametrize(
@@ -172,21 +201,39 @@ def test_a_training_without_a_checkpoint_begins_with_all_its_time(
 
 def test_a_stopped_training_keeps_its_course(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     machine = Machine(lambda gone: 2.0)
-    real = loop.stop_requested
-
-    class Stopping:
-        def __enter__(self) -> Callable[[], bool]:
-            return lambda: machine.now >= 1_100.0
-
-        def __exit__(self, *rest: object) -> None:
-            return None
-
-    monkeypatch.setattr(loop, "stop_requested", Stopping)
     with pytest.raises(TryAgainError, match=r"stopped after step 51 of 100;"):
-        timed(run, monkeypatch, machine)
-    monkeypatch.setattr(loop, "stop_requested", real)
+        timed_until(100.0, run, monkeypatch, machine)
     course = checkpoint.read_state(run / "checkpoints" / "step-00000051").course
     assert course is not None
     assert course.max_steps == pytest.approx(100, abs=2)
     done = timed(run, monkeypatch, machine)
     assert done.seconds == pytest.approx(200.0, rel=0.05)
+
+
+def test_more_time_goes_on_from_the_end_and_up_and_down_again(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timed(run, monkeypatch, Machine(lambda gone: 1.0))
+    machine = Machine(lambda gone: 2.0)
+    state = timed(run, monkeypatch, machine, seconds=100.0, at_step=200, spent_seconds=200.0)
+    assert state.seconds == pytest.approx(300.0, rel=0.02)
+    assert state.step == 200 + len(machine.rates)
+    # 300 steps, 6 of them to climb again: at step 206 a plan of that length stands at 94 / 300.
+    assert max(machine.rates) == machine.rates[6] == pytest.approx(94 / 300)
+    assert machine.rates[-1] < 0.02
+    steps = [line["step"] for line in read_lines(run / "metrics.jsonl") if "loss" in line]
+    assert steps == sorted(set(steps))
+    assert steps[-1] == state.step - state.step % 2
+
+
+def test_less_time_goes_down_from_where_the_rate_stands(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(TryAgainError, match=r"stopped after step 51 of 200;"):
+        timed_until(50.0, run, monkeypatch, Machine(lambda gone: 1.0))
+    machine = Machine(lambda gone: 1.0)
+    state = timed(run, monkeypatch, machine, seconds=40.0, at_step=51, spent_seconds=51.0)
+    assert state.seconds == pytest.approx(91.0, abs=2)
+    assert machine.rates == sorted(machine.rates, reverse=True)
+    assert machine.rates[0] == pytest.approx(149 / 189, rel=0.01)
+    assert machine.rates[-1] < 0.05

@@ -67,8 +67,7 @@ def model_card(run: Path, *, facts: dict[str, Any], language: str) -> str:
             f"on {plan['device']} in {plan['precision']}",
             f"- vocabulary {plan['vocab_size']:,}, byte-level BPE; longest input "
             f"{plan['row_length']} tokens",
-            f"- validation: loss {facts['validation_loss']:.3f} nats a masked token, "
-            f"{100 * facts['validation_accuracy']:.1f} % right (15 % of tokens hidden)",
+            f"- validation: {_validation(facts)}",
             "",
             "## Limits",
             "",
@@ -81,6 +80,15 @@ def model_card(run: Path, *, facts: dict[str, Any], language: str) -> str:
 
 def _example(language: str) -> str:
     return "ciao <mask> va?" if language in ITALIAN else "... <mask> ..."
+
+
+def _validation(facts: dict[str, Any]) -> str:
+    if facts["validation_loss"] is None:
+        return "none yet"
+    return (
+        f"loss {facts['validation_loss']:.3f} nats a masked token, "
+        f"{100 * facts['validation_accuracy']:.1f} % right (15 % of tokens hidden)"
+    )
 
 
 def _loader(kind: Architecture, split: str) -> str:

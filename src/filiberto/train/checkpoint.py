@@ -117,19 +117,18 @@ def load_newest(
     return None
 
 
-def newest_fingerprint(folder: Path) -> str | None:
-    """Which training the checkpoints in a folder belong to; None where there is none."""
-    for path in _by_step(folder):
-        if _problem(path) is None:
-            return read_state(path).fingerprint
-    return None
+def newest_state(folder: Path) -> State | None:
+    """The state of the newest valid checkpoint in a folder; None where there is none."""
+    return next((read_state(path) for path in _by_step(folder) if _problem(path) is None), None)
 
 
 def read_state(path: Path) -> State:
     """The state of a verified checkpoint."""
     data = json.loads((path / "state.json").read_text(encoding="utf-8"))
     course = data.pop("course")
-    return State(**data, course=None if course is None else Course(**course))
+    if course is not None:
+        course = Course(knots=tuple((step, share) for step, share in course["knots"]))
+    return State(**data, course=course)
 
 
 def model_tensors(model: nn.Module) -> dict[str, Tensor]:

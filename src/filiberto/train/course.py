@@ -6,9 +6,10 @@ zero is drawn anew, from where the rate stands to the step that the time left wi
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 # Of the steps planned, so many are left for the way from the peak to zero, however late it is.
 _LEAST_SHARE_LEFT = 0.01
@@ -17,21 +18,18 @@ _LEAST_SHARE_LEFT = 0.01
 _PACE_OF = 20
 
 
+Knot = tuple[int, float]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Course:
-    """Shares of the peak rate by step.
+    """Shares of the peak rate by step, in straight lines from knot to knot.
 
     Attributes:
-        warmup_steps: in which it would climb to 1 in a straight line, 1 or more.
-        start_step: where that ends and the straight line to zero begins.
-        start_share: the share there.
-        max_steps: where it ends: the first step that is not taken.
+        knots: (step, share), in rising steps; the last share is zero.
     """
 
-    warmup_steps: int
-    start_step: int
-    start_share: float
-    max_steps: int
+    knots: tuple[Knot, ...]
 
     @classmethod
     def planned(cls, *, warmup_steps: int, max_steps: int) -> Course:
@@ -40,26 +38,52 @@ class Course:
         Example:
             4 steps, 1 of warm-up: 1.0, 0.75, 0.5, 0.25.
         """
-        start = {"start_step": warmup_steps - 1, "start_share": 1.0}
-        return cls(warmup_steps=warmup_steps, max_steps=max_steps, **start)
+        return cls(knots=((-1, 0.0), (warmup_steps - 1, 1.0), (max_steps, 0.0)))
+
+    @property
+    def max_steps(self) -> int:
+        """Where it ends: the first step that is not taken."""
+        return self.knots[-1][0]
 
     def share(self, step: int) -> float:
         """Of the peak rate, at a step from 0 on."""
-        if step < self.start_step:
-            return (step + 1) / self.warmup_steps
-        left = (self.max_steps - step) / max(1, self.max_steps - self.start_step)
-        return self.start_share * left
+        if step >= self.max_steps:
+            return 0.0
+        (first, low), (last, high) = next(
+            pair for pair in itertools.pairwise(self.knots) if step <= pair[1][0]
+        )
+        return (low * (last - step) + high * (step - first)) / (last - first)
 
     def drawn_to(self, max_steps: int, *, at: int) -> Course:
         """The course with another end, and all that lies before step `at` as it was.
+
+        Where it climbs to a top that lies before the new end, it goes there first.
 
         Args:
             max_steps: the new end, `at + 1` or later.
             at: the first step that is still to come.
         """
-        if at < self.start_step < max_steps:
-            return replace(self, max_steps=max_steps)
-        return replace(self, start_step=at, start_share=self.share(at), max_steps=max_steps)
+        if at < self.knots[-2][0] < max_steps:
+            return Course(knots=(*self.knots[:-1], (max_steps, 0.0)))
+        return Course(knots=(*self._until(at), (max_steps, 0.0)))
+
+    def extended_to(self, max_steps: int, *, at: int, warmup_steps: int) -> Course:
+        """The course with a later end, the rate back up where it would stand had that been planned.
+
+        Args:
+            max_steps: the new end, later than step `at` and its warm-up.
+            at: the first step that is still to come.
+            warmup_steps: for the way up, 1 or more.
+        """
+        top = at + warmup_steps
+        share = 1 - top / max_steps
+        if share <= self.share(at):
+            return self.drawn_to(max_steps, at=at)
+        return Course(knots=(*self._until(at), (top, share), (max_steps, 0.0)))
+
+    def _until(self, at: int) -> tuple[Knot, ...]:
+        before = tuple(knot for knot in self.knots if knot[0] < at)
+        return (*before, (at, self.share(at)))
 
 
 class Pace:

@@ -79,6 +79,7 @@ def train_loop(
     state: State,
     checkpoint_seconds: float,
     on_validation: Callable[[Validation], str],
+    on_checkpoint: Callable[[State], object] = lambda state: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> State:
     """Train from a state to the last step, which the plan or the clock decides.
@@ -89,6 +90,7 @@ def train_loop(
         state: where to start.
         checkpoint_seconds: between checkpoints where the plan fixes no steps for them.
         on_validation: called with each result; what it returns is printed behind it.
+        on_checkpoint: called after each save in the middle of the training.
         clock: seconds.
 
     Returns:
@@ -131,12 +133,16 @@ def train_loop(
                 _validate_and_tell(steps.job, state.step, records, on_validation)
             if at_rest and saver.is_due(state.step):
                 state = saver.save(state, records)
+                if records and state.step < steps.job.course.max_steps:
+                    on_checkpoint(state)
         state = saver.save(state, records)
         end = steps.job.course.max_steps
         if state.step < end:
+            if records:
+                on_checkpoint(state)
             raise TryAgainError(
                 f"stopped after step {state.step:,} of {end:,}; all is saved",
-                hint="run the same command again (without --force) to go on",
+                hint=f"go on: filiberto resume {run}",
             )
     return state
 

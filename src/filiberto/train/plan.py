@@ -41,6 +41,7 @@ class Plan:
 
     Attributes:
         time_seconds: the training's time where that ends it, and `max_steps` only foretells.
+        revised_at: the step from which on time and end are others than at the beginning.
     """
 
     architecture: Architecture
@@ -61,6 +62,7 @@ class Plan:
     device: str
     precision: str
     time_seconds: float | None
+    revised_at: int | None = None
 
     @property
     def course(self) -> Course:
@@ -205,6 +207,32 @@ def moved(plan: Plan, settings: TrainConfig, *, device: str, precision: str) -> 
         precision=precision,
         micro_rows=micro_rows,
         **intervals(settings, steps=plan.max_steps),
+    )
+
+
+def revised(
+    plan: Plan, settings: TrainConfig, *, seconds: float, at_step: int, spent_seconds: float
+) -> Plan:
+    """The plan of a training with another time left for it, less or more.
+
+    Args:
+        plan: as it was.
+        settings: for intervals and warm-up.
+        seconds: from now on.
+        at_step: steps taken.
+        spent_seconds: that they took, and steps that were lost.
+    """
+    pace = at_step / spent_seconds if at_step and spent_seconds else 0.0
+    pace = pace or plan.tokens_per_second / plan.batch_tokens
+    steps = max(1, round(seconds * pace))
+    end = at_step + steps
+    return replace(
+        plan,
+        max_steps=end,
+        warmup_steps=min(max(1, round(settings.warmup_share * steps)), steps),
+        time_seconds=spent_seconds + seconds,
+        revised_at=at_step,
+        **intervals(settings, steps=end),
     )
 
 

@@ -1,0 +1,193 @@
+"""Before the first step: a plan, new or kept or revised, a model, and where a stopped one was.
+
+tokens/, settings, machine, plan.json, checkpoints/  ->  job, state
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from filiberto.config import Auto, Size, TrainConfig
+from filiberto.console import readable_number, say
+from filiberto.errors import StateError, UnfinishedStageError
+from filiberto.runfolder import manifest, safeio
+from filiberto.train import checkpoint, hardware, plan, records, speed
+from filiberto.train.checkpoint import State
+from filiberto.train.distributed import Ranks
+from filiberto.train.hardware import Hardware
+from filiberto.train.job import Job, new_job
+from filiberto.train.plan import Plan
+
+PLAN, ENVIRONMENT = "plan.json", "environment.json"
+
+# Where the speed decides the number of steps, and where it only tells the time left.
+_MEASURE_SECONDS, _GLANCE_SECONDS = 5.0, 1.0
+
+
+def prepared(
+    run: Path,
+    *,
+    settings: TrainConfig,
+    size: Size | Auto,
+    seconds: float,
+    seed: int,
+    key: str,
+    force: bool,
+    left: Callable[[float], float] | None,
+    machine: Hardware,
+    ranks: Ranks,
+) -> Job:
+    """Open the tokens, fix the plan and make a model with random weights.
+
+    Only when all that has gone well is an earlier training thrown away, if so forced.
+
+    Args:
+        run: the run folder.
+        settings: all but the size.
+        size: a published size, or 'auto'.
+        seconds: for a training that begins.
+        seed: of weights, order and masks.
+        key: the fingerprint of the training.
+        force: throw an earlier training away.
+        left: from the seconds that a training has left to those it is to have; None keeps them.
+        machine: where it runs.
+        ranks: the processes that train together.
+
+    Raises:
+        UnfinishedStageError: the time of a training is to be changed that has not begun.
+    """
+    environment = {**hardware.environment(machine), "processes": ranks.size}
+    hardware.keep_freed_memory()
+    kept = None if force else _read_plan(run / PLAN, key=key)
+    if kept is None and left is not None:
+        raise UnfinishedStageError(
+            f"{run} holds no training to go on with", hint=f"begin one: filiberto train {run}"
+        )
+    chosen = kept.size if kept else plan.choose_size(size, seconds=seconds, device=machine.device)
+    ranks.wait()  # all have read the plan before one writes
+    parts = {"settings": settings, "size": chosen, "machine": machine, "seed": seed}
+    job = new_job(run, **parts, ranks=ranks)
+    if kept is None:
+        fixed = _measured_plan(job, settings=settings, seconds=seconds)
+        if ranks.writes:
+            if force:
+                _throw_away(run)
+            write_plan(run, fixed, key=key)
+        ranks.wait()
+        fixed = _read_plan(run / PLAN, key=key) or fixed  # that of the one that writes
+        job = new_job(run, **parts, ranks=ranks)
+    else:
+        if left is not None:
+            kept = _revised(run, kept, settings, left=left)
+            if ranks.writes:
+                _write_revised(run, kept, key=key)
+        fixed = plan.moved(kept, settings, device=machine.device, precision=machine.precision)
+        _tell_of_another_machine(run, environment)
+    if ranks.writes:
+        safeio.write_json(run / ENVIRONMENT, environment)
+    say(plan.describe(fixed))
+    return dataclasses.replace(job, plan=fixed, course=fixed.course)
+
+
+def _revised(
+    run: Path, kept: Plan, settings: TrainConfig, *, left: Callable[[float], float]
+) -> Plan:
+    state = checkpoint.newest_state(run / "checkpoints")
+    step = state.step if state else 0
+    spent = max(state.seconds if state else 0.0, records.last_seconds(run))
+    end = state.course.max_steps if state and state.course else kept.max_steps
+    if kept.time_seconds is not None:
+        before = kept.time_seconds - spent
+    else:
+        before = (end - step) * kept.batch_tokens / kept.tokens_per_second
+    seconds = left(max(0.0, before) if step < end else 0.0)
+    return plan.revised(kept, settings, seconds=seconds, at_step=step, spent_seconds=spent)
+
+
+def _write_revised(run: Path, revised: Plan, *, key: str) -> None:
+    """From here on model and report are those of a training that goes on."""
+    write_plan(run, revised, key=key)
+    for name in ("model", "report"):
+        (run / name / manifest.MANIFEST).unlink(missing_ok=True)
+
+
+def _tell_of_another_machine(run: Path, environment: dict[str, Any]) -> None:
+    """Say so where a training goes on in other surroundings than it began in."""
+    path = run / ENVIRONMENT
+    before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else environment
+    other = [key for key in environment if environment[key] != before.get(key)]
+    if other:
+        say(f"going on with another {', '.join(other)}: right, but no longer the same to the bit")
+
+
+def _measured_plan(job: Job, *, settings: TrainConfig, seconds: float) -> Plan:
+    draft = job.plan
+    timed = plan.is_timed(settings)
+    say(
+        f"model: {draft.model}, {readable_number(draft.parameters)} parameters"
+        " · measuring how fast this machine trains it"
+    )
+    tokens_per_second, micro_rows = speed.measure_speed(
+        job, seconds=min(_MEASURE_SECONDS, 0.05 * seconds) if timed else _GLANCE_SECONDS
+    )
+    made = plan.make_plan(
+        settings,
+        size=draft.size,
+        vocab_size=draft.vocab_size,
+        text_tokens=draft.text_tokens,
+        seconds=seconds,
+        tokens_per_second=tokens_per_second,
+        peak_lr=draft.peak_lr,
+        device=draft.device,
+        precision=draft.precision,
+    )
+    return dataclasses.replace(made, micro_rows=micro_rows)
+
+
+def _throw_away(run: Path) -> None:
+    """Remove a training and its model, so that a stop leaves nothing that looks finished."""
+    for name in ("model", "checkpoints"):
+        shutil.rmtree(run / name, ignore_errors=True)
+    for name in (records.METRICS, records.TIMINGS, PLAN):
+        (run / name).unlink(missing_ok=True)
+
+
+def taken_up(job: Job, run: Path, *, fingerprint: str) -> tuple[Job, State]:
+    """The training as its newest checkpoint left it, or from the beginning."""
+    state = checkpoint.load_newest(
+        run / "checkpoints", model=job.model, optimizers=job.optimizers, fingerprint=fingerprint
+    )
+    if state is None:
+        return job, checkpoint.State(step=0, fingerprint=fingerprint)
+    if job.plan.time_seconds is not None:
+        # Where time ends the training, steps that were lost have cost it too.
+        lost = records.last_seconds(run)
+        state = dataclasses.replace(state, seconds=max(state.seconds, lost))
+    plan, course = job.plan, state.course or job.course
+    if plan.revised_at is not None and state.step <= plan.revised_at:
+        course = course.extended_to(plan.max_steps, at=state.step, warmup_steps=plan.warmup_steps)
+    if state.step:
+        say(f"going on after step {state.step:,} of {course.max_steps:,}")
+    return dataclasses.replace(job, course=course), state
+
+
+def write_plan(run: Path, plan: Plan, *, key: str) -> None:
+    """Write down what will be done, so that a training that was stopped does the same."""
+    safeio.write_json(run / PLAN, {"fingerprint": key, **asdict(plan)})
+
+
+def _read_plan(path: Path, *, key: str) -> Plan | None:
+    """The plan of this very training, if it was made before."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        return Plan(**data) if data.pop("fingerprint") == key else None
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError, KeyError) as error:
+        raise StateError(f"{path} is damaged: {error}", hint="delete it and run again") from None
