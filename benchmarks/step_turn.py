@@ -28,10 +28,10 @@ from transformers import (
 from filiberto.ahead import ahead
 from filiberto.config import TrainConfig
 from filiberto.tokens.stream import open_stream
-from filiberto.train import hardware, model
+from filiberto.train import flops, hardware, model
 from filiberto.train.job import Job, new_job
 from filiberto.train.records import Records
-from filiberto.train.sizes import SIZES, num_parameters
+from filiberto.train.sizes import SIZES
 from filiberto.train.step import all_batches, batches_of, train_step, update
 
 ARTICLE_ROWS, ARTICLE_LENGTH = 16, 512
@@ -265,39 +265,6 @@ def synchronise(device: str) -> None:
         torch.cuda.synchronize()
 
 
-def flops_per_token(turn: Turn) -> float:
-    """Of forward and backward, by the formula in step.py."""
-    shape, job = SIZES[turn.size], turn.job()
-    d, v = shape.hidden_size, turn.header["vocab_size"]
-    encoder, _ = num_parameters(
-        shape, vocab_size=v, row_length=turn.row_length, architecture=turn.architecture
-    )
-    documents = job.sampler.rows(0, 256).document_ids
-    same = documents[:, :, None] == documents[:, None, :]
-    place = np.arange(turn.row_length)
-    near = abs(place[:, None] - place) <= getattr(job.model.config, "sliding_window", 0)
-    kinds = getattr(job.model.config, "layer_types", None) or [""] * shape.num_hidden_layers
-    attended = sum(
-        float((same & near if kind == "sliding_attention" else same).sum(-1).mean())
-        for kind in kinds
-    )
-    return 6 * (encoder + turn.mask_rate * (v * d + d * d)) + 12 * d * attended
-
-
-def matmul_peak(device: str, dtype: torch.dtype) -> float:
-    """Floating-point operations a second in a large matrix product."""
-    n = 8_192 if device == "cuda" else 2_048
-    a = torch.randn(n, n, device=device, dtype=dtype)
-    found = []
-    for _ in range(6):
-        synchronise(device)
-        start = time.perf_counter()
-        a @ a
-        synchronise(device)
-        found.append(2 * n**3 / (time.perf_counter() - start))
-    return float(np.median(found))
-
-
 def peak_bytes(device: str) -> int:
     if device == "cuda":
         return torch.cuda.max_memory_allocated()
@@ -317,12 +284,15 @@ def main() -> None:
     }
     found = contestants[name](turn, float(seconds))
     found["peak_bytes"] = peak_bytes(device)
-    found["flops_per_token"] = flops_per_token(turn)
-    machine = turn.job().machine
+    job = turn.job()
+    found["flops_per_token"] = flops.flops_per_token(
+        job.plan, mask_rate=turn.mask_rate, attended=flops.attended_tokens(job)
+    )
+    machine = job.machine
     found["device"] = machine.name
     dtype = hardware.DTYPES[machine.precision]
-    found["peak"] = matmul_peak(device, dtype)
-    found["peak_fp32"] = matmul_peak(device, torch.float32)
+    found["peak"] = flops.product_rate(device, dtype, times=5)
+    found["peak_fp32"] = flops.product_rate(device, torch.float32, times=5)
     print(json.dumps(found))
 
 

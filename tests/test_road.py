@@ -161,7 +161,7 @@ def test_stock_transformers_loads_the_model_offline_with_the_trained_logits(
     reader = load_reader(run)
     restore_model(reader.model, run / "checkpoints" / "step-00000040")
     ids = torch.tensor([reader.tokenizer.encode(text).ids])
-    assert seen["class"] == "RobertaForMaskedLM"
+    assert seen["class"] == "ModernBertForMaskedLM"
     assert seen["ids"] == ids[0].tolist()
     with torch.no_grad():
         trained = reader.model(input_ids=ids).logits[0, 1]

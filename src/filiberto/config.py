@@ -118,9 +118,9 @@ class TokensConfig:
 class TrainConfig:
     """Settings of the stage `train`."""
 
-    architecture: Architecture = "roberta"
-    """The model's kind: 'roberta' as in the article, or 'modernbert' (rotary positions, gates, most
-    layers see a window of 129 tokens)."""
+    architecture: Architecture = "modernbert"
+    """The model's kind: 'modernbert' (rotary positions, gates, most layers see a window of 129
+    tokens), which learns far faster from little text, or 'roberta' as in the article."""
     row_length: int = 128
     """Tokens in one training row: the longest text the model will read."""
     batch_tokens: int | Auto = "auto"

@@ -73,7 +73,7 @@ def test_two_processes_learn_what_one_learns(run: Path, tmp_path: Path) -> None:
     for folder, processes in ((run, 1), (other, 2)):
         done = together(processes, "train", folder, *FLAGS)
         assert done.returncode == 0, done.stderr
-        assert done.stdout.count("model: tiny") == 2  # one process speaks
+        assert done.stdout.count("model: modernbert tiny") == 2  # one process speaks
         assert (folder / "model" / "model.safetensors").is_file()
     lines, two = (
         [line for line in read_lines(folder / "metrics.jsonl") if "loss" in line]

@@ -155,7 +155,7 @@ def test_a_gradient_that_is_no_number_changes_nothing_and_ends_after_three(run: 
     job = job_of(run, SHORT)
     next(iter(job.model.parameters())).data[5] = float("nan")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("filiberto.train.job.new_job", lambda *_, **__: job)
+        patch.setattr("filiberto.train.prepare.new_job", lambda *_, **__: job)
         with pytest.raises(DivergedError, match="not finite at steps 0 to 2"):
             train.build(run, settings=SHORT, size="tiny")
     before = job_of(run, SHORT)

@@ -5,6 +5,7 @@ tokens/, tokenizer/ + settings + hardware  ->  samplers, model, optimizers, draf
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -43,6 +44,8 @@ class Job:
         sampler: of the training rows.
         validation: of the validation rows.
         ranks: the processes that train together.
+        full_speed: tokens a second at an MFU of 1 (see `flops.full_speed`).
+        unigram_loss: in nats, of guessing validation tokens by their frequency in training alone.
     """
 
     machine: Hardware
@@ -58,6 +61,8 @@ class Job:
     validation: Sampler
     seed: int
     ranks: Ranks = ALONE
+    full_speed: float = math.inf
+    unigram_loss: float = math.inf
 
     @property
     def dtype(self) -> torch.dtype:

@@ -10,14 +10,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, closing, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from filiberto.ahead import ahead
-from filiberto.console import Advance, progress, say
-from filiberto.errors import DivergedError, TryAgainError
+from filiberto.console import progress, say
+from filiberto.errors import TryAgainError
 from filiberto.signals import stop_requested
 from filiberto.train import checkpoint
 from filiberto.train.batch import TokenBatch
@@ -29,22 +29,13 @@ from filiberto.train.model import masked_logits
 from filiberto.train.records import Records
 from filiberto.train.speed import shrunk
 from filiberto.train.step import Pending, StepResult, all_batches, train_step
+from filiberto.train.watch import Validation, Watch
 
 # Validation masks at this rate, whatever is trained.
 VALIDATION_MASK_RATE = 0.15
 
-_MAX_BAD_STEPS = 3
-
 # A GPU works at a step while the host reads how the one before went.
 _LATE_STEPS = {"cuda": 1}
-
-
-@dataclass(frozen=True)
-class Validation:
-    """Loss in nats a masked token, and the share of them guessed right."""
-
-    loss: float
-    accuracy: float
 
 
 @torch.no_grad()
@@ -126,11 +117,12 @@ def train_loop(
             pause=lambda step: validates(step) or saver.is_due(step),
             seconds=lambda: clock() - started,
         )
+        watch = Watch(state, records=records, advance=advance, on_validation=on_validation)
         for result, at_rest in steps.results(state.step):
             state = replace(state, seconds=clock() - started, course=steps.job.course)
-            state = _account(steps.job, state, result, records, advance)
+            state = watch.account(steps.job, state, result)
             if at_rest and records and validates(state.step):
-                _validate_and_tell(steps.job, state.step, records, on_validation)
+                watch.validated(steps.job, state.step, validate(steps.job))
             if at_rest and saver.is_due(state.step):
                 state = saver.save(state, records)
                 if records and state.step < steps.job.course.max_steps:
@@ -278,55 +270,3 @@ class _Saver:
         )
         self._saved_at, self._saved_step = time.monotonic(), state.step
         return state
-
-
-def _validate_and_tell(
-    job: Job, step: int, records: Records, on_validation: Callable[[Validation], str]
-) -> None:
-    result = validate(job)
-    records.metrics(step, validation_loss=result.loss, validation_accuracy=result.accuracy)
-    say(_validation_line(step, job.course.max_steps, result) + on_validation(result))
-
-
-def _account(
-    job: Job, state: State, result: StepResult, records: Records | None, advance: Advance
-) -> State:
-    """What a step came to: into the state, and now and then into the records."""
-    # fp16 finds the scale of its loss by going too far; that is no divergence while it can shrink.
-    bad = not result.finite and result.scale <= 1
-    state = replace(
-        state,
-        step=state.step + 1,
-        bad_steps=state.bad_steps + 1 if bad else 0,
-        loss_sum=state.loss_sum + (result.loss if result.finite else 0.0),
-        loss_count=state.loss_count + (result.num_labels if result.finite else 0),
-    )
-    if state.bad_steps >= _MAX_BAD_STEPS:
-        raise DivergedError(
-            f"the gradient was not finite at steps {state.step - _MAX_BAD_STEPS} to "
-            f"{state.step - 1}; the last checkpoint is from before",
-            hint="lower --train.muon-lr or --train.peak-lr, then start again with --force",
-        )
-    note = ""
-    if state.step % job.plan.log_steps == 0 and state.loss_count:
-        loss = state.loss_sum / state.loss_count
-        if records is not None:
-            records.metrics(
-                state.step,
-                loss=loss,
-                learning_rate=result.share * job.plan.peak_lr,
-                gradient_norm=result.norm,
-            )
-            records.timings(state.step, seconds=state.seconds)
-        note = f"loss {loss:.3f}"
-        state = replace(state, loss_sum=0.0, loss_count=0)
-    tokens = job.plan.batch_tokens
-    advance(tokens, note, total=job.course.max_steps * tokens)
-    return state
-
-
-def _validation_line(step: int, end: int, result: Validation) -> str:
-    return (
-        f"step {step:>6,} of {end:,} · validation loss {result.loss:.3f}"
-        f" · {100 * result.accuracy:.1f} % of masked tokens right"
-    )

@@ -71,8 +71,8 @@ class Plan:
 
     @property
     def model(self) -> str:
-        """Architecture and size for a person, the architecture where it is not the usual one."""
-        return self.size if self.architecture == "roberta" else f"{self.architecture} {self.size}"
+        """Architecture and size for a person."""
+        return f"{self.architecture} {self.size}"
 
     @property
     def batch_tokens(self) -> int:

@@ -13,11 +13,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from filiberto.config import Auto, Size, TrainConfig
 from filiberto.console import readable_number, say
 from filiberto.errors import StateError, UnfinishedStageError
 from filiberto.runfolder import manifest, safeio
-from filiberto.train import checkpoint, hardware, plan, records, speed
+from filiberto.tokens.stream import open_stream
+from filiberto.train import checkpoint, flops, hardware, plan, records, speed
 from filiberto.train.checkpoint import State
 from filiberto.train.distributed import Ranks
 from filiberto.train.hardware import Hardware
@@ -28,6 +31,9 @@ PLAN, ENVIRONMENT = "plan.json", "environment.json"
 
 # Where the speed decides the number of steps, and where it only tells the time left.
 _MEASURE_SECONDS, _GLANCE_SECONDS = 5.0, 1.0
+
+# Of a split, for how frequent a token is.
+_COUNTED_TOKENS = 4_000_000
 
 
 def prepared(
@@ -92,7 +98,27 @@ def prepared(
     if ranks.writes:
         safeio.write_json(run / ENVIRONMENT, environment)
     say(plan.describe(fixed))
-    return dataclasses.replace(job, plan=fixed, course=fixed.course)
+    return dataclasses.replace(
+        job,
+        plan=fixed,
+        course=fixed.course,
+        full_speed=flops.full_speed(job),
+        unigram_loss=unigram_loss(run),
+    )
+
+
+def unigram_loss(run: Path) -> float:
+    """What guessing validation tokens by their frequency in training costs, in nats a token."""
+    counts = []
+    for split in ("train", "validation"):
+        stream = open_stream(run / "tokens", split=split)
+        ids = stream.read(0, min(len(stream), _COUNTED_TOKENS))
+        found = np.bincount(ids, minlength=stream.header["vocab_size"]).astype(float)
+        found[list(stream.header["special_ids"].values())] = 0
+        counts.append(found)
+    train, validation = counts
+    likely = (train + 1) / (train + 1).sum()
+    return float(-(validation / validation.sum() * np.log(likely)).sum())
 
 
 def _revised(

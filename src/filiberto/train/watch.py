@@ -1,0 +1,136 @@
+"""Watching a training: what is written down at its steps, and what a person is told.
+
+results of steps, validations  ->  metrics.jsonl, timings.jsonl, a line of progress, warnings
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from filiberto.console import Advance, say
+from filiberto.errors import DivergedError
+from filiberto.train.checkpoint import State
+from filiberto.train.job import Job
+from filiberto.train.records import Records
+from filiberto.train.step import StepResult
+
+_MAX_BAD_STEPS = 3
+
+# A loss this far above its last lines is a spike: in standard deviations of theirs, and in nats.
+_SPIKE_DEVIATIONS, _SPIKE_NATS, _LINES = 6.0, 0.2, 10
+
+# After this share of its steps a training that still guesses by frequency alone is stuck.
+_STUCK_AFTER, _STUCK_NATS = 0.25, 0.05
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Loss in nats a masked token, and the share of them guessed right."""
+
+    loss: float
+    accuracy: float
+
+
+class Watch:
+    """Tells the course of one training, from a state on.
+
+    Args:
+        state: where it begins.
+        records: for the process that writes, else None.
+        advance: the line of progress.
+        on_validation: called with each result; what it returns is printed behind it.
+    """
+
+    def __init__(
+        self,
+        state: State,
+        *,
+        records: Records | None,
+        advance: Advance,
+        on_validation: Callable[[Validation], str],
+    ) -> None:
+        self._records, self._advance, self._on_validation = records, advance, on_validation
+        self._logged = (state.step, state.seconds)
+        self._losses: deque[float] = deque(maxlen=_LINES)
+        self._in_spike = self._told_stuck = False
+
+    def account(self, job: Job, state: State, result: StepResult) -> State:
+        """What a step came to: into the state, and now and then into the records.
+
+        Raises:
+            DivergedError: the gradient was not finite three times in a row.
+        """
+        # fp16 finds the scale of its loss by going too far; no divergence while it can shrink.
+        bad = not result.finite and result.scale <= 1
+        state = replace(
+            state,
+            step=state.step + 1,
+            bad_steps=state.bad_steps + 1 if bad else 0,
+            loss_sum=state.loss_sum + (result.loss if result.finite else 0.0),
+            loss_count=state.loss_count + (result.num_labels if result.finite else 0),
+        )
+        if state.bad_steps >= _MAX_BAD_STEPS:
+            raise DivergedError(
+                f"the gradient was not finite at steps {state.step - _MAX_BAD_STEPS} to "
+                f"{state.step - 1}; the last checkpoint is from before",
+                hint="lower --train.muon-lr or --train.peak-lr, then start again with --force",
+            )
+        note = ""
+        if state.step % job.plan.log_steps == 0 and state.loss_count:
+            note = self._log(job, state, result)
+            state = replace(state, loss_sum=0.0, loss_count=0)
+        tokens = job.plan.batch_tokens
+        self._advance(tokens, note, total=job.course.max_steps * tokens)
+        return state
+
+    def validated(self, job: Job, step: int, result: Validation) -> None:
+        """Write a validation down and tell it."""
+        assert self._records is not None
+        self._records.metrics(
+            step, validation_loss=result.loss, validation_accuracy=result.accuracy
+        )
+        say(
+            f"step {step:>6,} of {job.course.max_steps:,} · validation loss {result.loss:.3f}"
+            f" · {100 * result.accuracy:.1f} % of masked tokens right" + self._on_validation(result)
+        )
+        late = step >= _STUCK_AFTER * job.course.max_steps
+        if late and result.loss > job.unigram_loss - _STUCK_NATS and not self._told_stuck:
+            self._told_stuck = True
+            say(
+                f"stuck: a loss of {job.unigram_loss:.2f} is what guessing by frequency alone "
+                "gives, whatever stands around the hole. Lower --train.peak-lr or "
+                "--train.muon-lr to a half, give it more steps, or smaller --train.batch-tokens"
+            )
+
+    def _log(self, job: Job, state: State, result: StepResult) -> str:
+        loss = state.loss_sum / state.loss_count
+        step, seconds = self._logged
+        self._logged = (state.step, state.seconds)
+        speed = (state.step - step) * job.plan.batch_tokens / max(1e-9, state.seconds - seconds)
+        mfu, rate = speed / job.full_speed, result.share * job.plan.peak_lr
+        self._name_spike(state.step, loss, result.norm)
+        if self._records is not None:
+            self._records.metrics(
+                state.step, loss=loss, learning_rate=rate, gradient_norm=result.norm
+            )
+            self._records.timings(
+                state.step, seconds=state.seconds, tokens_per_second=speed, mfu=mfu
+            )
+        return f"loss {loss:.3f} · learning rate {rate:.2g} · MFU {100 * mfu:.0f} %"
+
+    def _name_spike(self, step: int, loss: float, norm: float) -> None:
+        before = self._losses
+        if len(before) == _LINES:
+            mean = statistics.fmean(before)
+            most = mean + max(_SPIKE_NATS, _SPIKE_DEVIATIONS * statistics.stdev(before))
+            if loss > most and not self._in_spike:
+                say(
+                    f"step {step:>6,} · the loss has jumped from {mean:.2f} to {loss:.2f} "
+                    f"(gradient {norm:.2g}); if it stays there, lower the learning rate"
+                )
+            self._in_spike = loss > most
+        if not self._in_spike:
+            before.append(loss)

@@ -1,0 +1,105 @@
+"""What is written down and told while a training goes on."""
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from filiberto.tokens.stream import open_stream
+from filiberto.train.checkpoint import State
+from filiberto.train.job import Job
+from filiberto.train.prepare import unigram_loss
+from filiberto.train.records import METRICS, TIMINGS, Records, read_lines
+from filiberto.train.step import StepResult
+from filiberto.train.watch import Validation, Watch
+from tests.train.conftest import SHORT, job_of
+
+Captured = pytest.CaptureFixture[str]
+
+
+class Watched:
+    """A training of one step a second and a line a step, without its arithmetic."""
+
+    def __init__(self, run: Path) -> None:
+        self.job: Job = job_of(run, replace(SHORT, max_steps=100, log_steps=1))
+        self.job = replace(self.job, full_speed=2 * 512.0)
+        self.state = State(step=0, fingerprint="mine")
+        self.notes: list[str] = []
+        self.records = Records(run, metrics_bytes=0, step=0)
+        self.watch = Watch(
+            self.state,
+            records=self.records,
+            advance=lambda amount, note="", *, total=None: self.notes.append(note),
+            on_validation=lambda result: "",
+        )
+
+    def step(self, loss: float) -> None:
+        result = StepResult(
+            loss=loss * 100,
+            num_labels=100,
+            norm=1.0,
+            finite=True,
+            stopping=False,
+            scale=1.0,
+            share=0.5,
+        )
+        self.state = replace(self.state, seconds=self.state.step + 1.0)
+        self.state = self.watch.account(self.job, self.state, result)
+
+
+@pytest.fixture
+def watched(run: Path) -> Iterator[Watched]:
+    made = Watched(run)
+    yield made
+    made.records.close()
+
+
+def test_speed_and_utilisation_are_those_since_the_last_line(run: Path, watched: Watched) -> None:
+    watched.step(3.0)
+    watched.step(2.5)
+    lines = list(read_lines(run / TIMINGS))
+    assert [line["tokens_per_second"] for line in lines] == [512.0, 512.0]
+    assert [line["mfu"] for line in lines] == [0.5, 0.5]
+    assert [line["loss"] for line in read_lines(run / METRICS)] == [3.0, 2.5]
+    assert watched.notes[-1] == "loss 2.500 · learning rate 0.0015 · MFU 50 %"
+
+
+def test_a_jump_of_the_loss_is_named_once_and_noise_is_not(
+    watched: Watched, capsys: Captured
+) -> None:
+    for number in range(20):
+        watched.step(3.0 + 0.05 * (number % 3))
+    assert capsys.readouterr().out == ""
+    watched.step(3.9)
+    watched.step(3.8)
+    told = capsys.readouterr().out
+    assert told.count("has jumped from 3.0") == 1
+    assert "to 3.90" in told
+    watched.step(3.0)
+    watched.step(4.5)
+    assert capsys.readouterr().out.count("has jumped") == 1
+
+
+def test_what_only_knows_frequencies_late_is_stuck(watched: Watched, capsys: Captured) -> None:
+    job = replace(watched.job, unigram_loss=6.0)
+    early, late = 10, 30
+    for step, loss, stuck in ((early, 6.01, 0), (late, 5.9, 0), (late, 5.96, 1), (late, 6.2, 0)):
+        watched.watch.validated(job, step, Validation(loss=loss, accuracy=0.1))
+        assert capsys.readouterr().out.count("stuck: a loss of 6.00") == stuck
+
+
+def test_the_loss_of_frequencies_is_a_cross_entropy(run: Path) -> None:
+    counts = []
+    for split in ("train", "validation"):
+        stream = open_stream(run / "tokens", split=split)
+        special = set(stream.header["special_ids"].values())
+        ids = stream.read(0, len(stream)).tolist()
+        counts.append(Counter(token for token in ids if token not in special))
+    train, validation = counts
+    total = sum(train.values()) + stream.header["vocab_size"]
+    cost = sum(n * -math.log((train[token] + 1) / total) for token, n in validation.items())
+    # By hand every entry counts once more, special ones too.
+    assert unigram_loss(run) == pytest.approx(cost / sum(validation.values()), rel=1e-9)
