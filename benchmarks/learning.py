@@ -16,14 +16,18 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import shutil
 import statistics
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from filiberto import corpus, tokenizer, tokens
 from filiberto.config import CorpusConfig, TokenizerConfig, TokensConfig
+from filiberto.tokens.shards import open_shard, write_shard
 
 RUN = Path(__file__).with_name("learning_run.py")
 
@@ -64,7 +68,7 @@ CANDIDATES: dict[str, dict[str, Any]] = {
     **{f"Muon {rate}": {"settings": {"muon_lr": rate}} for rate in (0.005, 0.01, 0.04)},
     **{
         f"AdamW {rate} beside Muon": {"settings": {"peak_lr": rate}}
-        for rate in (1e-3, 1.5e-3, 6e-3, 1.2e-2)
+        for rate in (1e-3, 1.5e-3, 3e-3, 6e-3, 1.2e-2)
     },
     **{
         f"AdamW {rate}": {"settings": {"optimizer": "adamw", "peak_lr": rate}}
@@ -123,10 +127,13 @@ def main() -> None:
     arguments = parser.parse_args()
     candidates = CANDIDATES | OF_ONE[arguments.architecture]
     run = prepared(arguments.cache / "run", arguments.corpus)
+    asked = {
+        key: getattr(arguments, key) for key in ("architecture", "size", "tokens", "validations")
+    }
     rows = []
     for name in arguments.candidates or candidates:
         found = [
-            cached(arguments.cache, run, spec_of(name, candidates[name], seed, arguments))
+            cached(arguments.cache, run, spec_of(name, candidates[name], seed=seed, **asked))
             for seed in range(arguments.seeds)
         ]
         losses = [one["loss"] for one in found]
@@ -150,17 +157,42 @@ def prepared(run: Path, folder: Path) -> Path:
     return run
 
 
+def thinned(run: Path, *, part: int) -> Path:
+    """The same run with one document in `part` to train on."""
+    thin = run.with_name(f"{run.name}-{part}")
+    if (thin / "tokens").exists():
+        return thin
+    thin.mkdir(exist_ok=True)
+    shutil.copytree(run / "tokenizer", thin / "tokenizer", dirs_exist_ok=True)
+    made = thin / "tokens.part"
+    shutil.copytree(run / "tokens", made, dirs_exist_ok=True)
+    (path,) = made.glob("train-*.tokens")
+    shard = open_shard(path)
+    ids = shard.read(0, len(shard)).copy()
+    number = np.cumsum(ids == shard.header["special_ids"]["<s>"])
+    facts = {key: shard.header[key] for key in ("tokenizer", "special_ids")}
+    write_shard(path, ids[number % part == 0], vocab_size=shard.header["vocab_size"], facts=facts)
+    made.rename(thin / "tokens")
+    return thin
+
+
 def spec_of(
-    name: str, change: dict[str, Any], seed: int, arguments: argparse.Namespace
+    name: str,
+    change: dict[str, Any],
+    *,
+    architecture: str,
+    size: str,
+    tokens: int,
+    seed: int = 0,
+    validations: int = 2,
 ) -> dict[str, Any]:
     """All that decides a training, and its name."""
-    size, architecture = arguments.size, arguments.architecture
     settings = {**BASE, "peak_lr": PEAK_LR[size], "architecture": architecture}
     settings |= change.get("settings", {})
-    spec = {**change, "settings": settings, "size": size, "seed": seed, "tokens": arguments.tokens}
+    spec = {**change, "settings": settings, "size": size, "seed": seed, "tokens": tokens}
     label = "".join(sign if sign.isalnum() else "-" for sign in name)
-    name = f"{size}-{architecture}-{arguments.tokens}-{label}-{seed}"
-    return {**spec, "name": name, "validations": arguments.validations}
+    name = f"{size}-{architecture}-{tokens}-{label}-{seed}"
+    return {**spec, "name": name, "validations": validations}
 
 
 def cached(cache: Path, run: Path, spec: dict[str, Any]) -> dict[str, Any]:

@@ -285,9 +285,7 @@ def main() -> None:
     found = contestants[name](turn, float(seconds))
     found["peak_bytes"] = peak_bytes(device)
     job = turn.job()
-    found["flops_per_token"] = flops.flops_per_token(
-        job.plan, mask_rate=turn.mask_rate, attended=flops.attended_tokens(job)
-    )
+    found["flops_per_token"] = flops.flops_of(job, mask_rate=turn.mask_rate)
     machine = job.machine
     found["device"] = machine.name
     dtype = hardware.DTYPES[machine.precision]

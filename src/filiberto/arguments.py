@@ -26,12 +26,16 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         "seed",
         "checkpoint_every",
     ),
+    "plan": (*_SOURCE, "language", "time", "size", "architecture"),
     "corpus": (*_SOURCE, "language", "seed"),
     "tokenizer": ("language", "seed"),
     "tokens": ("weights",),
     "train": ("time", "size", "architecture", "language", "seed", "checkpoint_every"),
     "evaluate": ("language",),
 }
+
+# And what is no setting of a recipe.
+_OWN = {"train": ("more",), "plan": ("hardware", "price_per_hour", "json")}
 
 # Settings of a section that have a short flag too.
 SHORT = {
@@ -54,6 +58,12 @@ class StageArguments:
     more: str | None = None
     """Time that a training gets on top of what it has left, such as 2h, also when it is finished;
     the learning rate climbs again before it goes to zero."""
+    hardware: str | None = None
+    """A GPU that is not here, such as t4, a100 or h100, to be estimated for."""
+    price_per_hour: float | None = None
+    """Of the machine, in whatever currency, for the cost."""
+    json: bool = False
+    """Print JSON."""
 
 
 def parse_stage(
@@ -81,14 +91,17 @@ def parse_stage(
     markers = {
         "run": (conf.Positional, conf.arg(metavar="RUN")),
         "force": (conf.FlagCreatePairsOff,),
+        "json": (conf.FlagCreatePairsOff,),
     }
     fields = [
         *_fields(StageArguments, StageArguments()),
         *_fields(Recipe, base),
         *(_short_field(name, section, base) for name, section in SHORT.items()),
     ]
-    own = ("more",) if command == "train" else ()
+    own = _OWN.get(command, ())
     names = ("run", "recipe", "force", *own, *COMMANDS[command], *sections)
+    if command == "plan":
+        names = tuple(name for name in names if name != "force")
     chosen = dataclasses.make_dataclass(
         command,
         [

@@ -40,6 +40,8 @@ filiberto {__version__}: a BERT for your language, from your text, on your hardw
   filiberto run RUN --text FILES    the whole road, from your text to a model and its report
   filiberto run RUN --language te   the same with open text for a language, from the Hub
 
+  filiberto plan RUN --text FILES   what that would do: size, time, memory, expected loss
+
 one stage of a run:
   filiberto corpus RUN --text FILES   read and clean text, drop duplicates, set validation apart
   filiberto tokenizer RUN             learn a vocabulary
@@ -149,9 +151,10 @@ def _run_stage(command: str, arguments: list[str]) -> None:
     everything = "--help-all" in arguments
     arguments = ["--help" if a == "--help-all" else a for a in arguments]
     helping = "--help" in arguments or "-h" in arguments
-    sections = SECTIONS if command == "run" and (everything or not helping) else (command,)
+    whole = command in ("run", "plan")
+    sections = SECTIONS if whole and (everything or not helping) else (command,)
     # Once to learn which run and which recipe, and again on top of that recipe.
-    description = _description(command, shortened=command == "run" and not sections[1:])
+    description = _description(command, shortened=whole and not sections[1:])
     parse = partial(parse_stage, command, arguments, sections=sections, description=description)
     named = parse(base=Recipe())
     base, run = _base_recipe(command, named)
@@ -168,6 +171,17 @@ def _run_stage(command: str, arguments: list[str]) -> None:
             "several processes (torchrun) share `filiberto train` alone",
             hint=f"make the tokens first: filiberto tokens {run}",
         )
+    if command == "plan":
+        from filiberto import forecast
+
+        forecast.run(
+            recipe,
+            run,
+            hardware=named.hardware,
+            price_per_hour=named.price_per_hour,
+            as_json=named.json,
+        )
+        return
     flags = {"force": named.force}
     if command == "train" and named.more is not None:
         if named.force:
@@ -243,7 +257,9 @@ def _base_recipe(command: str, named: Any) -> tuple[Recipe, Path]:
     or recipe is the demonstration.
     """
     if named.run is None:
-        if command == "run" and not (named.recipe or named.text or named.hub or named.language):
+        if command in ("run", "plan") and not (
+            named.recipe or named.text or named.hub or named.language
+        ):
             return load_recipe(find_recipe("demo")), DEMO_RUN
         raise UsageError("no run folder is named", hint=f"filiberto {command} runs/it ...")
     own = named.run / RECIPE_FILE
@@ -262,7 +278,7 @@ def find_recipe(name: str) -> Path:
 def _description(command: str, *, shortened: bool = False) -> str:
     line = next(line for line in HELP.splitlines() if f"filiberto {command} RUN" in line)
     text = line.split("   ")[-1].strip()
-    more = "Every setting of every stage: filiberto run --help-all." if shortened else ""
+    more = f"Every setting of every stage: filiberto {command} --help-all." if shortened else ""
     return f"{text[0].upper()}{text[1:]}. {more}".strip()
 
 

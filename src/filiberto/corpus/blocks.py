@@ -126,7 +126,7 @@ def _no_ends(data: bytes) -> np.ndarray:
 
 def _chunks(source: Source, advance: Callable[[int], None]) -> Iterator[bytes]:
     assert source.path is not None
-    with source.path.open("rb") as file, _unpacked(file, source) as stream:
+    with source.path.open("rb") as file, unpacking(file, source) as stream:
         last = unpacked = 0
         while chunk := stream.read(CHUNK_BYTES):
             advance(file.tell() - last)
@@ -142,7 +142,12 @@ def _chunks(source: Source, advance: Callable[[int], None]) -> Iterator[bytes]:
 
 
 @contextmanager
-def _unpacked(file: IO[bytes], source: Source) -> Iterator[Any]:
+def unpacking(file: IO[bytes], source: Source) -> Iterator[Any]:
+    """The stream of a source's own bytes, from its open file.
+
+    Raises:
+        BadDataError: it is not packed as its name says.
+    """
     magic = _MAGIC.get(source.compression or "")
     if magic is not None and source.num_bytes:
         if (head := file.read(len(magic))) != magic:

@@ -13,11 +13,11 @@ from typing import Any
 from filiberto.config import Architecture, Auto, Size, TrainConfig, parse_seconds
 from filiberto.console import readable_number, readable_seconds
 from filiberto.train.course import Course
+from filiberto.train.flops import expected_speed
+from filiberto.train.law import MEASURED, relative_loss
 from filiberto.train.sizes import SIZES, num_parameters
 
-# With no --size, the largest size whose seconds have come, on a GPU with bf16 or on a CPU:
-# guesses, not measured yet.
-_CPU_SECONDS: dict[Size, float] = {"tiny": 0, "mini": 1_500, "small": 36_000}
+# With no --size, the largest size whose seconds have come, on a GPU: guesses, not measured yet.
 _GPU_SECONDS: dict[Size, float] = {"mini": 0, "small": 600, "base": 5_400, "large": 172_800}
 
 # With no batch_tokens. Small batches learn most per token; Muon and a GPU want larger ones to be
@@ -95,12 +95,47 @@ class Plan:
         return self.train_tokens / self.tokens_per_second
 
 
-def choose_size(wanted: Size | Auto, *, seconds: float, device: str) -> Size:
-    """The size asked for, or the largest worth training in the time on the device."""
+def choose_size(
+    wanted: Size | Auto,
+    settings: TrainConfig,
+    *,
+    seconds: float,
+    vocab_size: int,
+    text_tokens: int,
+    device: str,
+    precision: str,
+    rate: float,
+) -> Size:
+    """The size asked for, or the one that will have learned most when the time is over.
+
+    On a CPU that is foretold by the law of `law.py`, for the sizes it was fitted to; on a GPU,
+    where nothing has been measured yet, by the time alone.
+
+    Args:
+        wanted: a size, or 'auto'.
+        settings: of the training.
+        seconds: for training.
+        vocab_size: entries of the vocabulary.
+        text_tokens: training tokens there are.
+        device: where it trains.
+        precision: of the arithmetic.
+        rate: products a second there (`flops.product_rate`).
+    """
     if wanted != "auto":
         return wanted
-    limits = _GPU_SECONDS if device == "cuda" else _CPU_SECONDS
-    return max((size for size in limits if limits[size] <= seconds), key=limits.__getitem__)
+    if device == "cuda":
+        return max((size for size in _GPU_SECONDS if _GPU_SECONDS[size] <= seconds), key=_order)
+    where = {"vocab_size": vocab_size, "device": device, "precision": precision, "rate": rate}
+
+    def loss(size: Size) -> float:
+        tokens = seconds * expected_speed(size, settings, **where)
+        return relative_loss(size, tokens=tokens, text_tokens=text_tokens)
+
+    return min(MEASURED, key=loss)
+
+
+def _order(size: Size) -> int:
+    return list(SIZES).index(size)
 
 
 def training_seconds(time: str, *, elapsed: float) -> float:

@@ -33,7 +33,7 @@ PLAN, ENVIRONMENT = "plan.json", "environment.json"
 _MEASURE_SECONDS, _GLANCE_SECONDS = 5.0, 1.0
 
 # Of a split, for how frequent a token is.
-_COUNTED_TOKENS = 4_000_000
+_COUNTED_TOKENS, _AT_ONCE = 8_000_000, 8_192
 
 
 def prepared(
@@ -75,12 +75,12 @@ def prepared(
         raise UnfinishedStageError(
             f"{run} holds no training to go on with", hint=f"begin one: filiberto train {run}"
         )
-    chosen = kept.size if kept else plan.choose_size(size, seconds=seconds, device=machine.device)
+    chosen = kept.size if kept else _chosen(run, size, settings, seconds=seconds, machine=machine)
     ranks.wait()  # all have read the plan before one writes
     parts = {"settings": settings, "size": chosen, "machine": machine, "seed": seed}
     job = new_job(run, **parts, ranks=ranks)
     if kept is None:
-        fixed = _measured_plan(job, settings=settings, seconds=seconds)
+        fixed = measured_plan(job, settings=settings, seconds=seconds)
         if ranks.writes:
             if force:
                 _throw_away(run)
@@ -107,12 +107,33 @@ def prepared(
     )
 
 
+def _chosen(
+    run: Path, wanted: Size | Auto, settings: TrainConfig, *, seconds: float, machine: Hardware
+) -> Size:
+    stream = open_stream(run / "tokens", split="train")
+    return plan.choose_size(
+        wanted,
+        settings,
+        seconds=seconds,
+        vocab_size=stream.header["vocab_size"],
+        text_tokens=len(stream),
+        device=machine.device,
+        precision=machine.precision,
+        rate=flops.rate_of(machine) if wanted == "auto" else 1.0,
+    )
+
+
 def unigram_loss(run: Path) -> float:
     """What guessing validation tokens by their frequency in training costs, in nats a token."""
     counts = []
     for split in ("train", "validation"):
         stream = open_stream(run / "tokens", split=split)
-        ids = stream.read(0, min(len(stream), _COUNTED_TOKENS))
+        length = len(stream)
+        if length > _COUNTED_TOKENS:  # evenly from all of it: a corpus lies source after source
+            places = np.linspace(0, length, _COUNTED_TOKENS // _AT_ONCE, endpoint=False)
+            ids = np.concatenate([stream.read(int(place), _AT_ONCE) for place in places])
+        else:
+            ids = stream.read(0, length)
         found = np.bincount(ids, minlength=stream.header["vocab_size"]).astype(float)
         found[list(stream.header["special_ids"].values())] = 0
         counts.append(found)
@@ -152,7 +173,8 @@ def _tell_of_another_machine(run: Path, environment: dict[str, Any]) -> None:
         say(f"going on with another {', '.join(other)}: right, but no longer the same to the bit")
 
 
-def _measured_plan(job: Job, *, settings: TrainConfig, seconds: float) -> Plan:
+def measured_plan(job: Job, *, settings: TrainConfig, seconds: float) -> Plan:
+    """The plan of a job whose weights may be used up, its speed and micro-batches tried here."""
     draft = job.plan
     timed = plan.is_timed(settings)
     say(

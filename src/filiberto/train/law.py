@@ -1,0 +1,59 @@
+"""How far a training will come: its loss by size, tokens to read and text there is.
+
+    loss / unigram loss = floor + a / N^alpha + b / (N^gamma D^beta)
+
+N are the weights of the layers, D the tokens read; text that is read again counts less. A larger
+model does not only end lower, it learns more from each token, hence the N in the last term. Fitted
+to trainings of our own on real Italian (`benchmarks/law.py`, docs/results.md), and given as a share
+of what guessing by frequency costs, so that other texts and vocabularies can use it. Nothing is
+foretold outside of what was measured.
+
+Source:
+    after Hoffmann et al. 2022, arXiv:2203.15556, section 3.3, and Muennighoff et al. 2023,
+    arXiv:2305.16264, section 3.1.
+"""
+
+from __future__ import annotations
+
+import math
+
+from filiberto.config import Size
+from filiberto.train.sizes import SIZES, num_parameters
+
+# By `benchmarks/law.py`; a test holds them to its results.
+FLOOR, A, ALPHA = 0.39642, 0.0, 0.0
+B, GAMMA, BETA = 5939.6, 0.10, 0.58
+PASSES = 15.0
+ERROR = 0.02
+"""Greatest difference between law and measurement, as a share of the unigram loss."""
+
+MEASURED: dict[Size, tuple[float, float]] = {"tiny": (1e6, 8e6), "mini": (1e6, 4e6)}
+"""Least and most tokens that were read, by size."""
+
+
+def relative_loss(size: Size, *, tokens: float, text_tokens: float = math.inf) -> float:
+    """Validation loss as a share of what guessing by frequency alone costs.
+
+    Args:
+        size: of a ModernBERT.
+        tokens: to read.
+        text_tokens: there are; more than these are read again.
+    """
+    weights, _ = num_parameters(SIZES[size], vocab_size=1, row_length=1, architecture="modernbert")
+    fresh = effective_tokens(tokens, text_tokens=text_tokens)
+    reached = FLOOR + A / weights**ALPHA + B / (weights**GAMMA * fresh**BETA)
+    return min(1.0, reached)
+
+
+def effective_tokens(tokens: float, *, text_tokens: float) -> float:
+    """Fresh tokens that would teach as much as these, where the text is read more than once."""
+    if tokens <= text_tokens:
+        return tokens
+    again = tokens / text_tokens - 1
+    return text_tokens * (1 + PASSES * (1 - math.exp(-again / PASSES)))
+
+
+def is_measured(size: Size, *, tokens: float) -> bool:
+    """Whether the law was fitted to a training such as this, or between two of them."""
+    least, most = MEASURED.get(size, (math.inf, 0.0))
+    return least <= tokens <= most
