@@ -1,6 +1,10 @@
+from typing import Any
+
 import pytest
 
-from filiberto.config import TrainConfig
+from filiberto.config import Size, TrainConfig
+from filiberto.train import law
+from filiberto.train.flops import expected_speed
 from filiberto.train.plan import (
     batch_rows_for,
     choose_size,
@@ -91,11 +95,39 @@ def test_a_plan_that_moves_to_another_device_keeps_its_batch() -> None:
     assert there.micro_rows == 32
 
 
-def test_the_size_follows_time_and_device() -> None:
-    assert choose_size("auto", seconds=300, device="cpu") == "tiny"
-    assert choose_size("auto", seconds=3_600, device="cpu") == "mini"
-    assert choose_size("auto", seconds=7_200, device="cuda") == "base"
-    assert choose_size("large", seconds=1, device="cpu") == "large"
+def chosen(seconds: float, **more: Any) -> str:
+    """The size chosen on two cores with bf16, 900 GFLOP/s, or elsewhere."""
+    place = {"device": "cpu", "precision": "bf16", "rate": 9e11, "text_tokens": 10**10, **more}
+    return choose_size("auto", TrainConfig(), seconds=seconds, vocab_size=16_384, **place)
+
+
+def test_the_size_chosen_is_the_one_that_the_law_puts_lowest() -> None:
+    for seconds in (60, 300, 1_000, 3_600, 36_000):
+        losses = {
+            size: law.relative_loss(size, tokens=seconds * _speed(size)) for size in law.MEASURED
+        }
+        assert chosen(seconds) == min(losses, key=losses.__getitem__)
+    assert chosen(60) == "tiny"
+    assert chosen(36_000) == "mini"
+
+
+def _speed(size: Size) -> float:
+    where = {"vocab_size": 16_384, "device": "cpu", "precision": "bf16", "rate": 9e11}
+    return expected_speed(size, TrainConfig(), **where)  # type: ignore[arg-type]
+
+
+def test_a_slower_machine_and_less_text_do_not_ask_for_a_larger_size() -> None:
+    order = list(law.MEASURED)
+    for seconds in (300, 3_600, 36_000):
+        assert order.index(chosen(seconds, rate=1e11)) <= order.index(chosen(seconds))
+
+
+def test_a_size_that_is_asked_for_is_taken_and_a_gpu_goes_by_time() -> None:
+    gpu = {"device": "cuda", "rate": 9e14}
+    assert chosen(7_200, **gpu) == "base"
+    assert chosen(60, **gpu) == "mini"
+    asked = {"vocab_size": 1, "text_tokens": 1, "device": "cpu", "precision": "fp32", "rate": 1.0}
+    assert choose_size("large", TrainConfig(), seconds=1, **asked) == "large"  # type: ignore[arg-type]
 
 
 def test_training_gets_what_the_other_stages_leave() -> None:

@@ -20,14 +20,15 @@ import math
 from filiberto.config import Size
 from filiberto.train.sizes import SIZES, num_parameters
 
-# By `benchmarks/law.py`; a test holds them to its results.
-FLOOR, A, ALPHA = 0.39642, 0.0, 0.0
-B, GAMMA, BETA = 5939.6, 0.10, 0.58
+# By `benchmarks/law.py`; a test holds them to its results. The passes after which a text has taught
+# nearly all it can are those of decoders (Muennighoff et al. 2023), not measured here yet.
+FLOOR, A, ALPHA = 0.25296, 163.40, 0.60
+B, GAMMA, BETA = 448.72, 0.02, 0.46
 PASSES = 15.0
 ERROR = 0.02
-"""Greatest difference between law and measurement, as a share of the unigram loss."""
+"""To either side, as a share of the unigram loss: twice the greatest miss of the fit."""
 
-MEASURED: dict[Size, tuple[float, float]] = {"tiny": (1e6, 8e6), "mini": (1e6, 4e6)}
+MEASURED: dict[Size, tuple[float, float]] = {"tiny": (1e6, 16e6), "mini": (1e6, 4e6)}
 """Least and most tokens that were read, by size."""
 
 

@@ -1,0 +1,87 @@
+"""What `filiberto plan` says, from an empty folder and from one with tokens."""
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from filiberto.config import Recipe
+from filiberto.errors import UsageError
+from filiberto.forecast import forecast, table
+from filiberto.train import law
+from filiberto.train.prepare import unigram_loss
+from tests.conftest import MINIATURE, filiberto
+
+
+@pytest.fixture
+def recipe(text_file: Path) -> Recipe:
+    return Recipe(text=(str(text_file),), size="tiny", time="10m")
+
+
+def test_an_empty_folder_is_guessed_from_the_files_and_stays_empty(
+    tmp_path: Path, recipe: Recipe, text_file: Path
+) -> None:
+    found = forecast(recipe, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+    assert not found.text.exact
+    assert found.text.bytes == pytest.approx(text_file.stat().st_size, rel=0.01)
+    assert found.speed == "estimate"
+    assert found.hours == pytest.approx(1 / 6)
+    assert found.expected is None
+    assert dict(table(found))["expected"].startswith("nothing foretold before")
+
+
+def test_where_there_are_tokens_the_speed_is_measured_and_the_loss_foretold(
+    mini_run: Path, recipe: Recipe
+) -> None:
+    settings = replace(MINIATURE, max_steps=4_000)  # of 512 tokens: in what was measured
+    found = forecast(replace(recipe, time=None, train=settings), mini_run)
+    assert found.text.exact
+    assert found.text.documents is not None
+    assert found.speed == "measured"
+    assert found.expected is not None
+    tokens = {"tokens": 4_000 * 512, "text_tokens": found.text.tokens}
+    loss = law.relative_loss("tiny", **tokens) * unigram_loss(mini_run)
+    assert found.expected.loss == pytest.approx(loss)
+    bits = loss / math.log(2) / found.text.token_bytes
+    assert found.expected.bits_per_byte == pytest.approx(bits)
+    assert any("the text is read" in line for line in found.warnings)
+
+
+def test_another_machine_is_an_estimate_that_fits_it(mini_run: Path, recipe: Recipe) -> None:
+    large = replace(recipe, size="large", time="2h")
+    found = forecast(large, mini_run, hardware="t4", price_per_hour=0.5)
+    assert found.speed == "estimate"
+    assert found.plan.precision == "fp16"
+    assert found.memory_gb < 16
+    assert found.plan.micro_rows < found.plan.batch_rows
+    assert found.cost == pytest.approx(1.0)
+    assert forecast(large, mini_run, hardware="h100").plan.micro_rows > found.plan.micro_rows
+
+
+def test_what_does_not_fit_and_what_is_too_little_is_said_before(
+    mini_run: Path, recipe: Recipe
+) -> None:
+    huge = replace(MINIATURE, batch_tokens=65_536, micro_batch_tokens=65_536, max_steps=1)
+    found = forecast(replace(recipe, size="large", time=None, train=huge), mini_run, hardware="t4")
+    assert any("of memory are needed and 16 are there" in line for line in found.warnings)
+    assert any("tokens are few" in line for line in found.warnings)
+
+
+def test_a_card_that_nobody_knows_is_refused(mini_run: Path, recipe: Recipe) -> None:
+    with pytest.raises(UsageError, match="no figures for a 'abacus'"):
+        forecast(recipe, mini_run, hardware="abacus")
+
+
+def test_the_command_for_people_and_for_programs(tmp_path: Path, text_file: Path) -> None:
+    words = ["plan", "runs/new", "--text", text_file, "--time", "5m", "--hardware", "a100"]
+    plain = filiberto(*words, cwd=tmp_path)
+    assert plain.returncode == 0, plain.stderr
+    rows = ("text", "model", "training", "schedule", "speed", "time", "memory", "expected")
+    assert [line.split()[0] for line in plain.stdout.splitlines()[:8]] == list(rows)
+    told = json.loads(filiberto(*words, "--json", cwd=tmp_path).stdout)
+    assert told["plan"]["device"] == "cuda"
+    assert told["hardware"] == "one A100"
+    assert not (tmp_path / "runs").exists()
