@@ -172,9 +172,9 @@ def _run_stage(command: str, arguments: list[str]) -> None:
             hint=f"make the tokens first: filiberto tokens {run}",
         )
     if command == "plan":
-        from filiberto import forecast
+        from filiberto import plan
 
-        forecast.run(
+        plan.run(
             recipe,
             run,
             hardware=named.hardware,

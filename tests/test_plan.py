@@ -9,7 +9,7 @@ import pytest
 
 from filiberto.config import Recipe
 from filiberto.errors import UsageError
-from filiberto.forecast import forecast, table
+from filiberto.plan import forecast, table
 from filiberto.train import law
 from filiberto.train.prepare import unigram_loss
 from tests.conftest import MINIATURE, filiberto
