@@ -40,7 +40,7 @@ filiberto {__version__}: a BERT for your language, from your text, on your hardw
   filiberto run RUN --text FILES    the whole road, from your text to a model and its report
   filiberto run RUN --language te   the same with open text for a language, from the Hub
 
-  filiberto plan RUN --text FILES   what that would do: size, time, memory, expected loss
+  filiberto plan RUN --text FILES   what `run` would do: size, time, memory, expected loss
 
 one stage of a run:
   filiberto corpus RUN --text FILES   read and clean text, drop duplicates, set validation apart
