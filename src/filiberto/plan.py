@@ -191,7 +191,7 @@ def table(found: Forecast) -> list[tuple[str, str]]:
             "training",
             f"{plan.max_steps:,} steps of {plan.batch_tokens:,} tokens in rows of "
             f"{plan.row_length}: {readable_number(plan.train_tokens)} tokens, "
-            f"{plan.epochs:.2g} epochs",
+            f"{plan.passes}",
         ),
         (
             "schedule",

@@ -137,6 +137,13 @@ def test_training_gets_what_the_other_stages_leave() -> None:
     assert training_seconds("10m", elapsed=9_999) == pytest.approx(60)
 
 
+@pytest.mark.parametrize(
+    ("epochs", "words"), [(0.384, "0.38 epochs"), (29.0, "29 epochs"), (1_205.0, "1,205 epochs")]
+)
+def test_passes_are_readable(epochs: float, words: str) -> None:
+    assert plan_of(epochs=epochs, batch_tokens=128).passes == words
+
+
 def test_the_description_tells_tokens_and_parameters() -> None:
     text = describe(plan_of(max_steps=100))
     for part in ("tiny", "parameters", "1.00M tokens of text", "100 steps of 4,096", "tokens/s"):

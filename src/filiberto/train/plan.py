@@ -90,6 +90,12 @@ class Plan:
         return self.train_tokens / self.text_tokens
 
     @property
+    def passes(self) -> str:
+        """The epochs for a person: `0.38 epochs`, `29 epochs`, `205 epochs`."""
+        epochs = self.epochs
+        return f"{epochs:.2g} epochs" if epochs < 100 else f"{epochs:,.0f} epochs"
+
+    @property
     def seconds(self) -> float:
         """Expected training time."""
         return self.train_tokens / self.tokens_per_second
@@ -300,7 +306,7 @@ def describe(plan: Plan) -> str:
     return (
         f"plan: {plan.model}, {readable_number(plan.parameters)} parameters · "
         f"{readable_number(plan.text_tokens)} tokens of text, "
-        f"{readable_number(plan.train_tokens)} to read ({plan.epochs:.2g} epochs)\n"
+        f"{readable_number(plan.train_tokens)} to read ({plan.passes})\n"
         f"      {plan.max_steps:,} steps of {plan.batch_tokens:,} tokens in rows of "
         f"{plan.row_length} · {readable_number(plan.tokens_per_second)} tokens/s on {plan.device} "
         f"in {plan.precision} · about {readable_seconds(plan.seconds)}"
