@@ -1,14 +1,17 @@
 """What `filiberto plan` says, from an empty folder and from one with tokens."""
 
+import gzip
 import json
 import math
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from filiberto.config import Recipe
-from filiberto.errors import UsageError
+from filiberto.errors import BadDataError, UsageError
 from filiberto.plan import forecast, table
 from filiberto.train import law
 from filiberto.train.prepare import unigram_loss
@@ -31,6 +34,26 @@ def test_an_empty_folder_is_guessed_from_the_files_and_stays_empty(
     assert found.hours == pytest.approx(1 / 6)
     assert found.expected is None
     assert dict(table(found))["expected"].startswith("nothing foretold before")
+
+
+def test_parquet_is_counted_as_it_lies_and_packed_text_unpacked(
+    tmp_path: Path, recipe: Recipe
+) -> None:
+    lines = [f"frase numero {i}, e poi altre parole" for i in range(40_000)]
+    pq.write_table(pa.table({"text": lines}), tmp_path / "a.parquet")
+    found = forecast(replace(recipe, text=(str(tmp_path / "a.parquet"),)), tmp_path / "new")
+    assert found.text.bytes == pytest.approx((tmp_path / "a.parquet").stat().st_size, rel=0.01)
+    text = "\n".join(lines).encode()
+    with gzip.open(tmp_path / "b.txt.gz", "wb") as file:
+        file.write(text)
+    found = forecast(replace(recipe, text=(str(tmp_path / "b.txt.gz"),)), tmp_path / "new")
+    assert found.text.bytes == pytest.approx(len(text), rel=0.2)
+
+
+def test_files_without_text_are_refused(tmp_path: Path, recipe: Recipe) -> None:
+    (tmp_path / "empty.txt").write_text("")
+    with pytest.raises(BadDataError, match="no text to plan for"):
+        forecast(replace(recipe, text=(str(tmp_path / "empty.txt"),)), tmp_path / "new")
 
 
 def test_where_there_are_tokens_the_speed_is_measured_and_the_loss_foretold(

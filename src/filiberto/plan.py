@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING, Literal
 
 from filiberto.config import DEFAULT_TIME, Recipe, parse_bytes, parse_seconds
 from filiberto.console import be_silent, readable_number, readable_seconds, say
-from filiberto.corpus import blocks, sources
-from filiberto.corpus.sources import Source
-from filiberto.errors import UsageError
+from filiberto.errors import BadDataError, UsageError
 from filiberto.runfolder import manifest
 from filiberto.tokenizer.vocabulary import vocab_size_for
 
 if TYPE_CHECKING:
+    from filiberto.corpus.sources import Source
     from filiberto.train.hardware import Hardware
     from filiberto.train.plan import Plan
 
@@ -145,6 +144,7 @@ def forecast(
 
     Raises:
         UsageError: no text is named, or no such card is known.
+        BadDataError: the files that are named hold no text.
     """
     from filiberto.train import footprint
     from filiberto.train.plan import training_seconds
@@ -195,8 +195,8 @@ def table(found: Forecast) -> list[tuple[str, str]]:
         ),
         (
             "schedule",
-            f"{plan.warmup_steps:,} steps up, then straight to zero · {found.mask_rate:.0%} of "
-            "the tokens hidden",
+            f"{plan.warmup_steps:,} steps up, then straight to zero · "
+            f"{100 * found.mask_rate:.0f} % of the tokens hidden",
         ),
         (
             "speed",
@@ -389,6 +389,8 @@ def _text(recipe: Recipe, run: Path) -> Text:
 
 def _guessed(recipe: Recipe) -> tuple[float, float]:
     """Bytes of text, from the beginnings of the files and their sizes; bytes of a token."""
+    from filiberto.corpus import sources
+
     if recipe.hub or (recipe.language and not recipe.text):
         return parse_bytes(recipe.max_text), _TOKEN_BYTES
     found = sources.find(recipe.text, phrasebook_bytes=recipe.corpus.phrasebook_bytes)
@@ -398,16 +400,18 @@ def _guessed(recipe: Recipe) -> tuple[float, float]:
         size += source.num_bytes * (len(beginning) / read if read else 1.0)
         seen += len(beginning)
         characters += len(beginning.decode(errors="ignore"))
+    if size < _TOKEN_BYTES:
+        raise BadDataError("there is no text to plan for", hint="name files that hold some: --text")
     wide = seen / characters if characters else 1.0
     return size, _TOKEN_BYTES * wide**_WIDE
 
 
 def _beginning(source: Source) -> tuple[bytes, int]:
     """Some text of a source, and how many bytes of its file that is."""
-    if source.path is None:
+    from filiberto.corpus import blocks
+
+    if source.path is None or source.format == "parquet":
         return b"", 0
-    if source.format == "parquet":
-        return b"", source.num_bytes
     with source.path.open("rb") as file, blocks.unpacking(file, source) as stream:
         text = stream.read(_LOOKED_AT_BYTES)
         read = file.tell() if len(text) == _LOOKED_AT_BYTES else source.num_bytes

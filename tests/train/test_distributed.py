@@ -119,6 +119,23 @@ def test_what_does_not_fit_one_process_is_found_before_the_first_step(
     assert json.loads((run / "plan.json").read_text())["micro_rows"] == 2
 
 
+# The first process finds itself fast, the second slow.
+UNEQUAL = """
+import os
+from filiberto.train import flops
+
+flops.product_rate = lambda *_, **__: 1e15 if os.environ.get("RANK") == "0" else 1e6
+"""
+
+
+def test_processes_of_unequal_speed_choose_one_size(run: Path, tmp_path: Path) -> None:
+    extra = with_site_code(tmp_path, UNEQUAL)
+    flags = (*FLAGS[2:], "--train.max-steps", "2")
+    done = together(2, "train", run, *flags, env=extra)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((run / "plan.json").read_text())["size"] == "mini"
+
+
 def test_other_commands_are_for_one_process(run: Path) -> None:
     done = together(2, "tokens", run)
     assert done.returncode != 0

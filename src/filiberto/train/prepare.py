@@ -75,7 +75,11 @@ def prepared(
         raise UnfinishedStageError(
             f"{run} holds no training to go on with", hint=f"begin one: filiberto train {run}"
         )
-    chosen = kept.size if kept else _chosen(run, size, settings, seconds=seconds, machine=machine)
+    chosen = (
+        kept.size
+        if kept
+        else _chosen(run, size, settings, seconds=seconds, machine=machine, ranks=ranks)
+    )
     ranks.wait()  # all have read the plan before one writes
     parts = {"settings": settings, "size": chosen, "machine": machine, "seed": seed}
     job = new_job(run, **parts, ranks=ranks)
@@ -108,8 +112,18 @@ def prepared(
 
 
 def _chosen(
-    run: Path, wanted: Size | Auto, settings: TrainConfig, *, seconds: float, machine: Hardware
+    run: Path,
+    wanted: Size | Auto,
+    settings: TrainConfig,
+    *,
+    seconds: float,
+    machine: Hardware,
+    ranks: Ranks,
 ) -> Size:
+    rate = 1.0
+    if wanted == "auto":
+        # Measured by all, and the first one's for all, or they might choose different sizes.
+        rate = float(ranks.of_the_first(round(flops.rate_of(machine) / 1e6), machine.device)) * 1e6
     stream = open_stream(run / "tokens", split="train")
     return plan.choose_size(
         wanted,
@@ -119,7 +133,7 @@ def _chosen(
         text_tokens=len(stream),
         device=machine.device,
         precision=machine.precision,
-        rate=flops.rate_of(machine) if wanted == "auto" else 1.0,
+        rate=rate,
     )
 
 
