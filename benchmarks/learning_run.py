@@ -43,7 +43,8 @@ def trained(
     tokens: int,
     validations: int,
     settings: dict[str, Any],
-    decay: str = "linear",
+    decay: float = 0.2,
+    shape: str = "linear",
     mask_rates: list[float] | None = None,
     batches: list[int] | None = None,
     split: tuple[float, float] | None = None,
@@ -63,7 +64,8 @@ def trained(
         tokens: to read; the schedule ends there.
         validations: at even steps, the last at the end.
         settings: of `train`, all else being the default.
-        decay: 'linear', 'sqrt' (1 - sqrt) or 'hold' (constant until the last fifth).
+        decay: the share of the steps, at the end, in which the rate goes to zero.
+        shape: of that way, 'linear' or 'sqrt' (1 - sqrt).
         mask_rates: in equal parts of the training, instead of one.
         batches: tokens of a batch, in equal parts of the tokens.
         split: of the masked tokens the shares hidden and replaced, instead of 0.8 and 0.1.
@@ -85,7 +87,8 @@ def trained(
     chosen = TrainConfig(**{**settings, "max_steps": steps, "validation_tokens": 400_000})
     hardware.keep_freed_memory()
     job = new_job(run, settings=chosen, size=size, machine=hardware.hardware_for(chosen), seed=seed)
-    job = replace(job, course=Shaped(knots=job.course.knots, decay=decay))
+    course = Shaped(knots=job.course.knots, decay=decay, root=shape == "sqrt")
+    job = replace(job, course=course)
     prepare(job, init=init, momentum=momentum, positions=positions, theta=theta)
     read, curve, took, row, sums = 0, [], 0.0, 0, []
     for number in range(steps):
@@ -150,15 +153,16 @@ def waves(length: int, width: int) -> Tensor:
 
 @dataclass(frozen=True, kw_only=True)
 class Shaped(Course):
-    """A course whose way to zero is of another shape."""
+    """A course with another way to zero."""
 
-    decay: str
+    decay: float
+    root: bool
 
     def share(self, step: int) -> float:
-        if self.decay == "linear" or step < self.knots[1][0]:
-            return super().share(step)
-        done = 1 - super().share(step)
-        return 1 - math.sqrt(done) if self.decay == "sqrt" else min(1.0, (1 - done) / 0.2)
+        climb = (step + 1) / (self.knots[1][0] + 1)
+        left = (self.max_steps - step) / (self.decay * self.max_steps)
+        done = max(0.0, 1 - left)
+        return min(climb, 1 - math.sqrt(done) if self.root else 1 - done)
 
 
 def with_z_loss(weight: float) -> Any:
