@@ -53,6 +53,7 @@ BASE: dict[str, Any] = {
     "row_length": 128,
     "batch_tokens": 4_096,
     "warmup_share": 0.06,
+    "decay_share": 0.2,
     "weight_decay": 0.01,
     "beta1": 0.9,
     "beta2": 0.98,
@@ -83,9 +84,11 @@ CANDIDATES: dict[str, dict[str, Any]] = {
     "batches of 2,048 to 8,192": {"batches": [2_048, 4_096, 8_192]},
     "warm-up 1 %": {"settings": {"warmup_share": 0.01}},
     "warm-up 20 %": {"settings": {"warmup_share": 0.2}},
-    **{f"decay in the last {share}": {"decay": share} for share in (1.0, 0.4, 0.1)},
+    **{
+        f"decay in the last {share}": {"settings": {"decay_share": share}}
+        for share in (1.0, 0.4, 0.1)
+    },
     "decay 1 - sqrt": {"shape": "sqrt"},
-    "decay 1 - sqrt in the last 0.4": {"shape": "sqrt", "decay": 0.4},
     "weight decay 0": {"settings": {"weight_decay": 0.0}},
     "weight decay 0.1": {"settings": {"weight_decay": 0.1}},
     "beta2 0.95": {"settings": {"beta2": 0.95}},

@@ -9,7 +9,7 @@ import json
 import math
 import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,6 @@ def trained(
     tokens: int,
     validations: int,
     settings: dict[str, Any],
-    decay: float = 0.2,
     shape: str = "linear",
     mask_rates: list[float] | None = None,
     batches: list[int] | None = None,
@@ -64,8 +63,7 @@ def trained(
         tokens: to read; the schedule ends there.
         validations: at even steps, the last at the end.
         settings: of `train`, all else being the default.
-        decay: the share of the steps, at the end, in which the rate goes to zero.
-        shape: of that way, 'linear' or 'sqrt' (1 - sqrt).
+        shape: of the rate's way to zero, 'linear' or 'sqrt' (1 - sqrt).
         mask_rates: in equal parts of the training, instead of one.
         batches: tokens of a batch, in equal parts of the tokens.
         split: of the masked tokens the shares hidden and replaced, instead of 0.8 and 0.1.
@@ -87,8 +85,8 @@ def trained(
     chosen = TrainConfig(**{**settings, "max_steps": steps, "validation_tokens": 400_000})
     hardware.keep_freed_memory()
     job = new_job(run, settings=chosen, size=size, machine=hardware.hardware_for(chosen), seed=seed)
-    course = Shaped(knots=job.course.knots, decay=decay, root=shape == "sqrt")
-    job = replace(job, course=course)
+    if shape == "sqrt":
+        job = replace(job, course=Rooted(**vars(job.course)))
     prepare(job, init=init, momentum=momentum, positions=positions, theta=theta)
     read, curve, took, row, sums = 0, [], 0.0, 0, []
     for number in range(steps):
@@ -151,18 +149,12 @@ def waves(length: int, width: int) -> Tensor:
     return 0.02 * math.sqrt(2) * torch.cat((angles.sin(), angles.cos()), 1)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Shaped(Course):
-    """A course with another way to zero."""
-
-    decay: float
-    root: bool
+class Rooted(Course):
+    """A course that falls fast at first: 1 - sqrt."""
 
     def share(self, step: int) -> float:
-        climb = (step + 1) / (self.knots[1][0] + 1)
-        left = (self.max_steps - step) / (self.decay * self.max_steps)
-        done = max(0.0, 1 - left)
-        return min(climb, 1 - math.sqrt(done) if self.root else 1 - done)
+        line = super().share(step)
+        return line if step < self.knots[-2][0] else 1 - math.sqrt(1 - line)
 
 
 def with_z_loss(weight: float) -> Any:

@@ -141,6 +141,9 @@ class TrainConfig:
     """Highest learning rate of Muon."""
     warmup_share: float = 0.06
     """Share of the steps in which the learning rate climbs from zero (0 to 1)."""
+    decay_share: float = 0.2
+    """Share of the steps, at the end, in which it falls to zero in a straight line; between the two
+    it stays at its peak. 1 lets it fall from the warm-up on."""
     weight_decay: float = 0.01
     """Weight decay of matrices (biases and norms have none)."""
     beta1: float = 0.9

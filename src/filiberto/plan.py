@@ -195,7 +195,8 @@ def table(found: Forecast) -> list[tuple[str, str]]:
         ),
         (
             "schedule",
-            f"{plan.warmup_steps:,} steps up, then straight to zero · "
+            f"{plan.warmup_steps:,} steps up, down to zero in the last "
+            f"{100 * plan.decay_share:.0f} % · "
             f"{100 * found.mask_rate:.0f} % of the tokens hidden",
         ),
         (

@@ -149,6 +149,7 @@ _AT_LEAST_0 = _Allowed(lambda n: n >= 0, "0 or more")
 _AT_LEAST_1 = _Allowed(lambda n: n >= 1, "1 or more")
 _POSITIVE = _Allowed(lambda n: n > 0, "more than 0")
 _SHARE = _Allowed(lambda n: 0 <= n <= 1, "0 to 1")
+_SHARE_ABOVE_0 = _Allowed(lambda n: 0 < n <= 1, "more than 0, at most 1")
 _BELOW_1 = _Allowed(lambda n: 0 <= n < 1, "from 0 to below 1")
 _BETWEEN = _Allowed(lambda n: 0 < n < 1, "between 0 and 1")
 
@@ -175,6 +176,7 @@ _ALLOWED: dict[str, dict[str, _Allowed]] = {
         "peak_lr": _POSITIVE,
         "muon_lr": _POSITIVE,
         "warmup_share": _BELOW_1,
+        "decay_share": _SHARE_ABOVE_0,
         "weight_decay": _AT_LEAST_0,
         "beta1": _BELOW_1,
         "beta2": _BELOW_1,
@@ -189,7 +191,7 @@ _ALLOWED: dict[str, dict[str, _Allowed]] = {
     },
     "evaluate": {
         "max_bytes": _AT_LEAST_1,
-        "word_share": _Allowed(lambda n: 0 < n <= 1, "more than 0, at most 1"),
+        "word_share": _SHARE_ABOVE_0,
     },
 }
 

@@ -28,38 +28,74 @@ def shares(course: Course) -> list[float]:
     return [course.share(step) for step in range(course.max_steps + 1)]
 
 
+def planned(*, warmup_steps: int, max_steps: int, decay_share: float = 1.0) -> Course:
+    return Course.planned(warmup_steps=warmup_steps, max_steps=max_steps, decay_share=decay_share)
+
+
 def test_the_rate_climbs_and_falls_in_straight_lines() -> None:
-    course = Course.planned(warmup_steps=2, max_steps=6)
+    course = planned(warmup_steps=2, max_steps=6)
     assert shares(course) == pytest.approx([0.5, 1.0, 0.8, 0.6, 0.4, 0.2, 0.0])
 
 
 def test_the_docstrings_example_holds() -> None:
-    course = Course.planned(warmup_steps=1, max_steps=4)
-    assert shares(course)[:4] == pytest.approx([1.0, 0.75, 0.5, 0.25])
+    course = planned(warmup_steps=2, max_steps=6, decay_share=0.5)
+    assert shares(course)[:6] == pytest.approx([0.5, 1.0, 1.0, 1.0, 2 / 3, 1 / 3])
+
+
+def test_by_default_it_is_level_until_the_last_fifth(run: Path) -> None:
+    course = job_of(run, dataclasses.replace(MINIATURE, max_steps=100)).course
+    assert course.share(79) == course.share(80) == course.share(5) == 1.0
+    assert course.share(90) == pytest.approx(0.5)
 
 
 def test_drawn_anew_it_goes_on_from_where_it_stands() -> None:
-    course = Course.planned(warmup_steps=1, max_steps=4).drawn_to(6, at=2)
+    course = planned(warmup_steps=1, max_steps=4).drawn_to(6, at=2)
     assert shares(course)[2:] == pytest.approx([0.5, 0.375, 0.25, 0.125, 0.0])
     assert course.drawn_to(4, at=3).share(3) == pytest.approx(0.375)
 
 
+def test_while_it_is_level_the_fall_moves_with_the_end() -> None:
+    course = planned(warmup_steps=10, max_steps=100, decay_share=0.2)
+    for end in (200, 50, 100):
+        moved = course.drawn_to(end, at=20)
+        assert moved == planned(warmup_steps=10, max_steps=end, decay_share=0.2)
+        course = moved
+
+
+def test_where_the_fall_would_have_begun_already_it_begins_now() -> None:
+    course = planned(warmup_steps=10, max_steps=100, decay_share=0.2).drawn_to(60, at=50)
+    assert shares(course)[49:61] == pytest.approx([1.0, *(n / 10 for n in range(10, -1, -1))])
+
+
+def test_once_it_falls_it_does_not_become_level_again() -> None:
+    course = planned(warmup_steps=10, max_steps=100, decay_share=0.2).drawn_to(110, at=90)
+    assert shares(course)[90:] == pytest.approx([n / 40 for n in range(20, -1, -1)])
+    assert course.drawn_to(400, at=100).share(250) == pytest.approx(0.125)
+
+
 def test_an_end_within_the_warm_up_ends_that_too() -> None:
-    course = Course.planned(warmup_steps=10, max_steps=100)
-    assert course.drawn_to(50, at=4).share(9) == 1.0
+    course = planned(warmup_steps=10, max_steps=100, decay_share=0.2)
+    assert course.drawn_to(50, at=4) == planned(warmup_steps=10, max_steps=50, decay_share=0.2)
     short = course.drawn_to(6, at=4)
     assert shares(short) == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5, 0.25, 0.0])
 
 
 def test_what_has_ended_climbs_to_where_a_longer_plan_would_stand() -> None:
-    course = Course.planned(warmup_steps=2, max_steps=10).extended_to(20, at=10, warmup_steps=2)
+    course = planned(warmup_steps=2, max_steps=10).extended_to(20, at=10, warmup_steps=2)
     assert shares(course)[9:] == pytest.approx(
         [1 / 9, 0, 0.2, *(0.05 * n for n in range(8, -1, -1))]
     )
 
 
+def test_with_a_level_stretch_it_climbs_back_to_the_peak() -> None:
+    course = planned(warmup_steps=2, max_steps=10, decay_share=0.2)
+    longer = course.extended_to(30, at=10, warmup_steps=2)
+    assert [longer.share(step) for step in (10, 11, 12, 24, 27)] == [0, 0.5, 1, 1, 0.5]
+    assert longer.drawn_to(40, at=11).share(32) == 1.0
+
+
 def test_what_stands_higher_already_goes_straight_down() -> None:
-    course = Course.planned(warmup_steps=1, max_steps=100)
+    course = planned(warmup_steps=1, max_steps=100)
     assert course.extended_to(60, at=50, warmup_steps=2) == course.drawn_to(60, at=50)
     longer = course.extended_to(200, at=50, warmup_steps=10)
     assert shares(longer)[50:61:10] == pytest.approx([0.5, 0.7])
@@ -69,13 +105,16 @@ def test_what_stands_higher_already_goes_straight_down() -> None:
 @given(
     warmup=st.integers(1, 30),
     ends=st.lists(st.integers(1, 60), min_size=1, max_size=5),
+    decay=st.floats(0.05, 1.0),
 )
 def test_whatever_is_drawn_it_ends_at_zero_and_never_climbs_after_the_warm_up(
-    warmup: int, ends: list[int]
+    warmup: int, ends: list[int], decay: float
 ) -> None:
-    course, at, seen = Course.planned(warmup_steps=warmup, max_steps=max(warmup, 40)), 0, []
+    course = planned(warmup_steps=warmup, max_steps=max(warmup, 40), decay_share=decay)
+    at, seen = 0, []
     for further in ends:
         course = course.drawn_to(at + further, at=at)
+        assert [step for step, _ in course.knots] == sorted({step for step, _ in course.knots})
         seen += [course.share(step) for step in range(at, at + (further + 1) // 2)]
         at += (further + 1) // 2
     seen += [course.share(step) for step in range(at, course.max_steps + 1)]
@@ -167,11 +206,13 @@ def test_it_ends_on_time_at_rate_zero_whatever_the_machine_does(
     state = timed(run, monkeypatch, machine)
     assert state.seconds == pytest.approx(200.0, rel=0.05)
     assert state.step == state.course.max_steps == len(machine.rates)  # type: ignore[union-attr]
-    assert machine.rates[-1] < 0.05
+    # One step of the fall, and what it may be where the pace has to be learned anew.
+    one = 3 / (0.2 * len(machine.rates))
+    assert 0 < machine.rates[-1] < one
     steps = [abs(b - a) for a, b in zip(machine.rates[20:], machine.rates[21:], strict=False)]
-    assert max(steps) < 0.1  # no leap
+    assert max(steps) < one  # no leap
     lines = [line for line in read_lines(run / "metrics.jsonl") if "learning_rate" in line]
-    assert lines[-1]["learning_rate"] < 0.05 * MINIATURE.peak_lr  # type: ignore[operator]
+    assert lines[-1]["learning_rate"] < 2 * one * MINIATURE.peak_lr  # type: ignore[operator]
 
 
 def test_what_was_lost_before_a_restart_counts(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,9 +259,9 @@ def test_more_time_goes_on_from_the_end_and_up_and_down_again(
     state = timed(run, monkeypatch, machine, seconds=100.0, at_step=200, spent_seconds=200.0)
     assert state.seconds == pytest.approx(300.0, rel=0.02)
     assert state.step == 200 + len(machine.rates)
-    # 300 steps, 6 of them to climb again: at step 206 a plan of that length stands at 94 / 300.
-    assert max(machine.rates) == machine.rates[6] == pytest.approx(94 / 300)
-    assert machine.rates[-1] < 0.02
+    # 100 steps were planned, 6 of them to climb again; 50 are taken, the last fifth of 250 falls.
+    assert machine.rates.index(1.0) == 6
+    assert machine.rates[-1] < 0.03
     steps = [line["step"] for line in read_lines(run / "metrics.jsonl") if "loss" in line]
     assert steps == sorted(set(steps))
     assert steps[-1] == state.step - state.step % 2
@@ -235,5 +276,6 @@ def test_less_time_goes_down_from_where_the_rate_stands(
     state = timed(run, monkeypatch, machine, seconds=40.0, at_step=51, spent_seconds=51.0)
     assert state.seconds == pytest.approx(91.0, abs=2)
     assert machine.rates == sorted(machine.rates, reverse=True)
-    assert machine.rates[0] == pytest.approx(149 / 189, rel=0.01)
-    assert machine.rates[-1] < 0.05
+    # 40 of 91 steps are left, and the last fifth of them all falls.
+    assert machine.rates.count(1.0) == pytest.approx(22, abs=2)
+    assert machine.rates[-1] < 0.06

@@ -127,7 +127,8 @@ def read_state(path: Path) -> State:
     data = json.loads((path / "state.json").read_text(encoding="utf-8"))
     course = data.pop("course")
     if course is not None:
-        course = Course(knots=tuple((step, share) for step, share in course["knots"]))
+        knots = tuple((step, share) for step, share in course["knots"])
+        course = Course(knots=knots, decay_share=course["decay_share"])
     return State(**data, course=course)
 
 

@@ -1,7 +1,8 @@
-"""The course of the learning rates: up from zero, and down to zero at the last step.
+"""The course of the learning rates: up from zero, level, and down to zero at the last step.
 
-A training that ends by the clock does not know its last step beforehand. Now and then its line to
-zero is drawn anew, from where the rate stands to the step that the time left will reach.
+A training that ends by the clock does not know its last step beforehand. Now and then its course is
+drawn anew: the fall moves with the end while the rate is level, and once it falls, its line to zero
+goes from where it stands to the step that the time left will reach.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 # Of the steps planned, so many are left for the way from the peak to zero, however late it is.
 _LEAST_SHARE_LEFT = 0.01
@@ -27,18 +28,21 @@ class Course:
 
     Attributes:
         knots: (step, share), in rising steps; the last share is zero.
+        decay_share: of all steps, those at the end in which the rate falls.
     """
 
     knots: tuple[Knot, ...]
+    decay_share: float
 
     @classmethod
-    def planned(cls, *, warmup_steps: int, max_steps: int) -> Course:
-        """Up to 1 and down to 0.
+    def planned(cls, *, warmup_steps: int, max_steps: int, decay_share: float) -> Course:
+        """Up to 1, level, and down to 0.
 
         Example:
-            4 steps, 1 of warm-up: 1.0, 0.75, 0.5, 0.25.
+            6 steps, 2 of warm-up, half of them falling: 0.5, 1.0, 1.0, 1.0, 0.67, 0.33.
         """
-        return cls(knots=((-1, 0.0), (warmup_steps - 1, 1.0), (max_steps, 0.0)))
+        start = cls(knots=((-1, 0.0),), decay_share=decay_share)
+        return start._over((warmup_steps - 1, 1.0), max_steps=max_steps)
 
     @property
     def max_steps(self) -> int:
@@ -63,9 +67,12 @@ class Course:
             max_steps: the new end, `at + 1` or later.
             at: the first step that is still to come.
         """
-        if at < self.knots[-2][0] < max_steps:
-            return Course(knots=(*self.knots[:-1], (max_steps, 0.0)))
-        return Course(knots=(*self._until(at), (max_steps, 0.0)))
+        *way, top, fall = self.knots[:-1]
+        if top[1] != fall[1]:  # no level stretch
+            way, top = [*way, top], fall
+        if at > fall[0] or at < top[0] >= max_steps:
+            return replace(self, knots=(*self._until(at), (max_steps, 0.0)))
+        return replace(self, knots=tuple(way))._over(top, max_steps=max_steps, not_before=at)
 
     def extended_to(self, max_steps: int, *, at: int, warmup_steps: int) -> Course:
         """The course with a later end, the rate back up where it would stand had that been planned.
@@ -76,10 +83,18 @@ class Course:
             warmup_steps: for the way up, 1 or more.
         """
         top = at + warmup_steps
-        share = 1 - top / max_steps
+        share = min(1.0, (max_steps - top) / (self.decay_share * max_steps))
         if share <= self.share(at):
             return self.drawn_to(max_steps, at=at)
-        return Course(knots=(*self._until(at), (top, share), (max_steps, 0.0)))
+        return replace(self, knots=self._until(at))._over((top, share), max_steps=max_steps)
+
+    def _over(self, top: Knot, *, max_steps: int, not_before: int = 0) -> Course:
+        """From the last knot over a top, level until it is time to fall, to zero."""
+        step, share = top
+        falling = max(1, round(self.decay_share * max_steps))
+        fall = max(step, not_before, max_steps - falling)
+        level = ((fall, share),) if fall > step else ()
+        return replace(self, knots=(*self.knots, top, *level, (max_steps, 0.0)))
 
     def _until(self, at: int) -> tuple[Knot, ...]:
         before = tuple(knot for knot in self.knots if knot[0] < at)

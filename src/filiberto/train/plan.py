@@ -52,6 +52,7 @@ class Plan:
     text_tokens: int
     max_steps: int
     warmup_steps: int
+    decay_share: float
     batch_rows: int
     micro_rows: int
     peak_lr: float
@@ -67,7 +68,11 @@ class Plan:
     @property
     def course(self) -> Course:
         """Of the learning rates, as planned."""
-        return Course.planned(warmup_steps=self.warmup_steps, max_steps=self.max_steps)
+        return Course.planned(
+            warmup_steps=self.warmup_steps,
+            max_steps=self.max_steps,
+            decay_share=self.decay_share,
+        )
 
     @property
     def model(self) -> str:
@@ -218,6 +223,7 @@ def make_plan(
         text_tokens=text_tokens,
         max_steps=steps,
         warmup_steps=min(max(1, round(settings.warmup_share * steps)), steps),
+        decay_share=settings.decay_share,
         batch_rows=batch_rows,
         micro_rows=micro_rows_for(settings, batch_rows=batch_rows, device=device),
         peak_lr=peak_lr,
