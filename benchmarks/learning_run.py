@@ -75,8 +75,8 @@ def trained(
         theta: the base of ModernBERT's rotations; infinity for none.
     """
     if split is not None:
-        masking._HIDE = masking.np.uint64(int(split[0] * (2**64 - 1)))
-        masking._REPLACE = masking.np.uint64(int(sum(split) * (2**64 - 1)))
+        masking._HIDE = masking.np.uint64(min(int(split[0] * 2**64), 2**64 - 1))
+        masking._REPLACE = masking.np.uint64(min(int(sum(split) * 2**64), 2**64 - 1))
     if z_loss:
         losses._to_slope = with_z_loss(z_loss)
     row_length = settings.get("row_length", 128)

@@ -136,9 +136,10 @@ class TrainConfig:
     optimizer: Literal["adamw", "muon"] = "muon"
     """'muon' for the matrices of the layers and AdamW for the rest, or 'adamw' for all weights."""
     peak_lr: float | Auto = "auto"
-    """Highest learning rate of AdamW; 'auto' takes it from size and optimizer."""
-    muon_lr: float = 0.02
-    """Highest learning rate of Muon."""
+    """Highest learning rate of AdamW; 'auto' takes it from size and optimizer, less with
+    --init-from."""
+    muon_lr: float | Auto = "auto"
+    """Highest learning rate of Muon; 'auto' is 0.02, less with --init-from."""
     warmup_share: float = 0.06
     """Share of the steps in which the learning rate climbs from zero (0 to 1)."""
     decay_share: float = 0.2
@@ -215,6 +216,9 @@ class Recipe:
     time: str | None = None
     """Wall-clock time for the whole command, such as 10m, 2h or 1h30m; 1h where neither this nor
     --train.max-steps nor --train.epochs ends the run."""
+    init_from: str | None = None
+    """Folder of a RoBERTa or ModernBERT to go on from, with its own tokenizer, instead of random
+    weights; XLM-RoBERTa and CamemBERT are of that kind."""
     size: Size | Auto = "auto"
     """Model size: tiny 2x128, mini 4x256, small 4x512, medium 8x512, base 12x768, large 24x1024
     (layers x width); 'auto' chooses from the time and the hardware."""

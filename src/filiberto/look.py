@@ -76,6 +76,8 @@ def _tokenizer(run: Path) -> None:
     say(f"  pieces  {'|'.join(pieces)}")
     say(f"  ids     {encoding.ids}")
     say(f"  back    {tokenizer.decode(encoding.ids)}")
+    if not (run / "tokenizer" / sheet.SHEET).is_file():  # it came with a model
+        return
     page = json.loads((run / "tokenizer" / sheet.SHEET).read_text(encoding="utf-8"))
     for line in sheet.describe(page):
         say(f"  {line}")
@@ -107,7 +109,7 @@ def _train(run: Path) -> None:
     own = run / RECIPE_FILE
     recipe = load_recipe(*[own] if own.is_file() else [])
     tokenizer = bpe.load(run / "tokenizer")
-    special = bpe.special_ids(tokenizer)
+    special = bpe.special_ids(tokenizer, run / "tokenizer")
     length = recipe.train.row_length
     stream = open_stream(run / "tokens", split="train")
     sampler = Sampler(stream, row_length=length, bos_id=special["<s>"], seed=recipe.seed)

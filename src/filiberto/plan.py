@@ -13,7 +13,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from filiberto.config import DEFAULT_TIME, Recipe, parse_bytes, parse_seconds
+from filiberto import initial
+from filiberto.config import DEFAULT_TIME, Architecture, Recipe, parse_bytes, parse_seconds
 from filiberto.console import be_silent, readable_number, readable_seconds, say
 from filiberto.errors import BadDataError, UsageError
 from filiberto.runfolder import manifest
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from filiberto.corpus.sources import Source
     from filiberto.train.hardware import Hardware
     from filiberto.train.plan import Plan
+    from filiberto.train.sizes import Shape
 
 # Of text that is not cut into tokens yet: bytes of a token where every character is one, and with
 # which power of the bytes of a character they grow (Italian 4.8, Telugu and Hindi about 8).
@@ -44,8 +46,17 @@ _FULL = 0.9
 
 
 @dataclass(frozen=True, kw_only=True)
+class Given:
+    """The model of `--init-from`."""
+
+    architecture: Architecture
+    shape: Shape
+    vocab_size: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Text:
-    """What is known of a run's text.
+    """What is known of a run's text, and of the model that brings its tokenizer.
 
     Attributes:
         documents: to train on; None before they are counted.
@@ -59,6 +70,7 @@ class Text:
     token_bytes: float
     vocab_size: int
     exact: bool
+    given: Given | None
 
     @property
     def bytes(self) -> float:
@@ -274,33 +286,40 @@ def _plan(
 ) -> tuple[Plan, Literal["measured", "estimate"]]:
     from filiberto.train import flops, hardware, optim, plan, prepare
     from filiberto.train.job import new_job
+    from filiberto.train.sizes import SIZES, nearest_size
 
-    settings = recipe.train
+    settings, given = recipe.train, text.given
     where = {"device": place.device, "precision": place.precision}
-    size = plan.choose_size(
-        recipe.size,
-        settings,
-        seconds=seconds,
-        vocab_size=text.vocab_size,
-        text_tokens=text.tokens,
-        rate=place.rate,
-        **where,
-    )
+    if given is None:
+        size = plan.choose_size(
+            recipe.size,
+            settings,
+            seconds=seconds,
+            vocab_size=text.vocab_size,
+            text_tokens=text.tokens,
+            rate=place.rate,
+            **where,
+        )
+        shape = SIZES[size]
+    else:
+        shape, size = given.shape, nearest_size(given.shape)
+        settings = replace(settings, architecture=given.architecture)
     if run is not None and place.machine is not None:
         hardware.keep_freed_memory()
         job = new_job(run, settings=settings, size=size, machine=place.machine, seed=recipe.seed)
-        return prepare.measured_plan(job, settings=settings, seconds=seconds), "measured"
+        return prepare.measured_plan(job, settings=job.settings, seconds=seconds), "measured"
     speed = flops.expected_speed(
-        size, settings, vocab_size=text.vocab_size, rate=place.rate, **where
+        shape, settings, vocab_size=text.vocab_size, rate=place.rate, **where
     )
     made = plan.make_plan(
         settings,
-        size=size,
+        size=shape.name if given else size,
+        shape=shape,
         vocab_size=text.vocab_size,
         text_tokens=text.tokens,
         seconds=seconds,
         tokens_per_second=speed,
-        peak_lr=optim.peak_lr_for(settings, size=size),
+        peak_lr=optim.peak_rates(settings, size=size, goes_on=given is not None).adamw,
         **where,
     )
     return made, "estimate"
@@ -326,8 +345,9 @@ def _expected(plan: Plan, run: Path, text: Text) -> Expected | None:
     from filiberto.train import law
     from filiberto.train.prepare import unigram_loss
 
-    known = law.is_measured(plan.size, tokens=plan.train_tokens)
-    if plan.architecture != "modernbert" or not known:
+    if plan.architecture != "modernbert" or not law.is_measured(
+        plan.size, tokens=plan.train_tokens
+    ):
         return None
     whole = unigram_loss(run)
     share = law.relative_loss(plan.size, tokens=plan.train_tokens, text_tokens=text.tokens)
@@ -374,8 +394,10 @@ def _text(recipe: Recipe, run: Path) -> Text:
     if tokens is not None and corpus is not None:
         # Of validation: in training a source may be written more than once.
         token_bytes = corpus.facts["validation"]["bytes"] / tokens.facts["validation"]["tokens"]
-    vocab_size = recipe.tokenizer.vocab_size
-    if tokenizer is not None:
+    vocab_size, given = recipe.tokenizer.vocab_size, _given(recipe, run)
+    if given is not None:
+        vocab_size = given.vocab_size
+    elif tokenizer is not None:
         vocab_size = tokenizer.facts["vocab_size"]
     elif vocab_size == "auto":
         vocab_size = vocab_size_for(round(count * token_bytes))
@@ -385,6 +407,25 @@ def _text(recipe: Recipe, run: Path) -> Text:
         token_bytes=token_bytes,
         vocab_size=vocab_size,
         exact=tokens is not None,
+        given=given,
+    )
+
+
+def _given(recipe: Recipe, run: Path) -> Given | None:
+    if initial.of(run) is not None:
+        folder = run / initial.INITIAL
+    elif recipe.init_from:
+        folder = Path(recipe.init_from)
+    else:
+        return None
+    from filiberto.train.architecture import MODEL_CLASSES
+    from filiberto.train.sizes import shape_of
+
+    config = initial.configuration(folder)
+    return Given(
+        architecture=MODEL_CLASSES[config.model_type][0],
+        shape=shape_of(config),
+        vocab_size=config.vocab_size,
     )
 
 

@@ -106,6 +106,8 @@ def check_recipe(recipe: Recipe) -> list[str]:
         problems.append(
             f" [train]: `batch_tokens` is {train.batch_tokens}; it must be a row or more"
         )
+    if recipe.init_from and recipe.size != "auto":
+        problems.append(": `init_from` brings its own size; leave `size` out")
     given = [f"`{name}`" for name, end in recipe.ends.items() if end is not None]
     if len(given) > 1:
         problems.append(f": {' and '.join(given)} each end the run; keep one")

@@ -1,3 +1,5 @@
+import copy
+import dataclasses
 import math
 from pathlib import Path
 
@@ -93,9 +95,7 @@ def test_a_uniform_model_pays_the_logarithm_of_its_vocabulary(reader: Reader) ->
 
 
 def load_reader_copy(reader: Reader) -> Reader:
-    import copy
-
-    return Reader(copy.deepcopy(reader.model), reader.tokenizer)
+    return dataclasses.replace(reader, model=copy.deepcopy(reader.model))
 
 
 def test_training_lowers_the_bits(reader: Reader) -> None:

@@ -13,6 +13,8 @@ from filiberto.tokens import encode
 from filiberto.tokens.stream import open_stream
 from tests.conftest import italian_lines
 
+SPECIAL = {token: number for number, token in enumerate(bpe.SPECIAL_TOKENS)}
+
 
 def test_all_text_is_kept_over_shards_of_any_size(tmp_path: Path) -> None:
     texts = [*italian_lines(60), "con un <mask> letterale </s>", ""]
@@ -20,11 +22,11 @@ def test_all_text_is_kept_over_shards_of_any_size(tmp_path: Path) -> None:
     bpe.train_bpe(tokenizer, [texts], vocab_size=400, min_frequency=2)
     facts = encode.write_shards(
         tmp_path,
-        encode.encode_documents(tokenizer, [texts[:7], texts[7:]]),
+        encode.encode_documents(tokenizer, [texts[:7], texts[7:]], special_ids=SPECIAL),
         split="train",
         shard_tokens=100,
         vocab_size=400,
-        facts={"tokenizer": "t", "special_ids": bpe.special_ids(tokenizer)},
+        facts={"tokenizer": "t", "special_ids": SPECIAL},
     )
     stream = open_stream(tmp_path, split="train")
     ids = stream.read(0, len(stream)).tolist()
@@ -73,7 +75,9 @@ def test_documents_of_any_length_in_any_batches_have_the_ids_of_the_tokenizer(
     texts = [" ".join(lines[i : i + i % 9]) for i in range(0, 300, 5)]  # some of them empty
     wanted = [encoding.ids for encoding in tokenizer.encode_batch(texts)]
     for cut in (0, 1, 30):
-        found = list(encode.encode_documents(tokenizer, [texts[:cut], texts[cut:]]))
+        found = list(
+            encode.encode_documents(tokenizer, [texts[:cut], texts[cut:]], special_ids=SPECIAL)
+        )
         assert np.concatenate([ids for ids, _ in found]).tolist() == list(chain(*wanted))
         assert list(chain(*(lengths for _, lengths in found))) == [len(ids) for ids in wanted]
 

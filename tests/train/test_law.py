@@ -11,6 +11,7 @@ from filiberto.train import law
 from filiberto.train.flops import card_rate, flops_per_token
 from filiberto.train.footprint import disk_bytes, memory_bytes
 from filiberto.train.plan import Plan, make_plan
+from filiberto.train.sizes import SIZES
 
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 
@@ -72,7 +73,7 @@ def test_floating_point_operations_of_a_token_by_hand() -> None:
     # tiny: 2 layers of 4 x 128 x 128 and 3 x 128 x 320, two norms; the head at 3 of 10 tokens.
     encoder = 2 * (4 * 128 * 128 + 3 * 128 * 320 + 2 * 128)
     work = flops_per_token(
-        "tiny",
+        SIZES["tiny"],
         architecture="modernbert",
         vocab_size=1_000,
         row_length=128,

@@ -4,14 +4,15 @@ import pytest
 
 from filiberto.config import TrainConfig
 from filiberto.train.architecture import arithmetic_of
-from filiberto.train.optim import make_optimizers, peak_lr_for, set_rates
+from filiberto.train.optim import Rates, make_optimizers, peak_rates, set_rates
 from tests.train.conftest import model_of
 
 
 @pytest.mark.parametrize("architecture", ["roberta", "modernbert"])
 def test_biases_and_norms_have_no_weight_decay(architecture: Any) -> None:
     model = model_of(architecture)
-    (adamw,) = make_optimizers(model, TrainConfig(optimizer="adamw", weight_decay=0.3), peak_lr=1.0)
+    settings = TrainConfig(optimizer="adamw", weight_decay=0.3)
+    (adamw,) = make_optimizers(model, settings, rates=Rates(1.0, 1.0))
     decayed, plain = adamw.param_groups
     assert (decayed["weight_decay"], plain["weight_decay"]) == (0.3, 0.0)
     names = {id(p): name for name, p in model.named_parameters()}
@@ -22,8 +23,8 @@ def test_biases_and_norms_have_no_weight_decay(architecture: Any) -> None:
 @pytest.mark.parametrize("architecture", ["roberta", "modernbert"])
 def test_muon_takes_the_layers_matrices_and_adamw_the_rest(architecture: Any) -> None:
     model = model_of(architecture)
-    settings = TrainConfig(optimizer="muon", muon_lr=0.5)
-    muon, adamw = make_optimizers(model, settings, peak_lr=0.25)
+    settings = TrainConfig(optimizer="muon")
+    muon, adamw = make_optimizers(model, settings, rates=Rates(adamw=0.25, muon=0.5))
     mine = {id(p) for group in muon.param_groups for p in group["params"]}
     rest = {id(p) for group in adamw.param_groups for p in group["params"]}
     matrices = arithmetic_of(model).layers(model).parameters()
@@ -36,16 +37,24 @@ def test_muon_takes_the_layers_matrices_and_adamw_the_rest(architecture: Any) ->
 
 
 def test_matrices_that_are_stacked_become_orthogonal_one_by_one() -> None:
-    muon, _ = make_optimizers(model_of("modernbert"), TrainConfig(optimizer="muon"), peak_lr=1.0)
+    rates = Rates(adamw=1.0, muon=1.0)
+    muon, _ = make_optimizers(model_of("modernbert"), TrainConfig(optimizer="muon"), rates=rates)
     parts = {group["parts"]: len(group["params"]) for group in muon.param_groups}
     assert parts == {3: 2, 1: 4, 2: 2}  # two layers: Wqkv; two called Wo each; Wi
 
 
 def test_a_set_rate_beats_the_sizes_own() -> None:
-    assert peak_lr_for(TrainConfig(peak_lr=0.5), size="tiny") == 0.5
-    assert peak_lr_for(TrainConfig(optimizer="adamw"), size="base") == 6e-4
+    assert peak_rates(TrainConfig(peak_lr=0.5, muon_lr=0.3), size="tiny") == Rates(0.5, 0.3)
+    assert peak_rates(TrainConfig(optimizer="adamw"), size="base").adamw == 6e-4
 
 
 def test_adamw_goes_faster_beside_muon() -> None:
-    assert peak_lr_for(TrainConfig(optimizer="muon"), size="mini") == 2e-3
-    assert peak_lr_for(TrainConfig(optimizer="adamw"), size="mini") == 1e-3
+    assert peak_rates(TrainConfig(optimizer="muon"), size="mini") == Rates(2e-3, 0.02)
+    assert peak_rates(TrainConfig(optimizer="adamw"), size="mini").adamw == 1e-3
+
+
+def test_weights_that_were_trained_before_move_slower_unless_told_otherwise() -> None:
+    fresh, given = (peak_rates(TrainConfig(), size="mini", goes_on=on) for on in (False, True))
+    assert given.adamw < fresh.adamw / 2
+    assert given.muon < fresh.muon / 2
+    assert peak_rates(TrainConfig(muon_lr=0.5), size="mini", goes_on=True).muon == 0.5

@@ -14,6 +14,7 @@ from filiberto.train.plan import (
     moved,
     training_seconds,
 )
+from filiberto.train.sizes import SIZES
 
 MEASURED = {
     "vocab_size": 1_000,
@@ -113,7 +114,7 @@ def test_the_size_chosen_is_the_one_that_the_law_puts_lowest() -> None:
 
 def _speed(size: Size) -> float:
     where = {"vocab_size": 16_384, "device": "cpu", "precision": "bf16", "rate": 9e11}
-    return expected_speed(size, TrainConfig(), **where)  # type: ignore[arg-type]
+    return expected_speed(SIZES[size], TrainConfig(), **where)  # type: ignore[arg-type]
 
 
 def test_a_slower_machine_and_less_text_do_not_ask_for_a_larger_size() -> None:

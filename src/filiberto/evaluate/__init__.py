@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from filiberto import initial
 from filiberto.config import PHRASEBOOK, EvaluateConfig, Recipe
 from filiberto.console import progress, say
 from filiberto.runfolder import manifest, safeio
@@ -64,11 +65,15 @@ def build(
     if there is not None and there.fingerprint == key and not force:
         return there
     start = time.perf_counter()
-    reader = _open(run)
-    metrics = {**_trained(run), **_measure(reader, run, settings)}
-    metrics["prompts"] = answer_prompts(reader, prompts)
-    if choices:
-        metrics["choices"] = _choose(reader, choices)
+
+    def figures(place: Path) -> dict[str, Any]:
+        reader = _open(place)
+        found = {**_measure(reader, run, settings), "prompts": answer_prompts(reader, prompts)}
+        return found | ({"choices": _choose(reader, choices)} if choices else {})
+
+    metrics = {**_trained(run), **figures(run)}
+    if initial.of(run):
+        metrics["before"] = figures(run / initial.INITIAL)
     with safeio.new_folder(run / "report") as folder:
         safeio.write_json(folder / "metrics.json", metrics)
         safeio.write_bytes(folder / "summary.txt", (summary_text(metrics) + "\n").encode())
@@ -98,15 +103,15 @@ def run(recipe: Recipe, run: Path, *, force: bool = False) -> Manifest:
     return done
 
 
-def _open(run: Path) -> Reader:
-    """The model of a run, on the GPU if there is one."""
+def _open(place: Path) -> Reader:
+    """The model of a run or folder, on the GPU if there is one."""
     import torch
 
     from filiberto.evaluate.model import load_reader
     from filiberto.train import hardware
 
     hardware.keep_freed_memory()
-    reader = load_reader(run)
+    reader = load_reader(place)
     machine = hardware.find_hardware(device="auto", precision="fp32")
     torch.nn.Module.to(reader.model, machine.device)
     return reader

@@ -67,7 +67,7 @@ def fill(reader: Reader, text: str, *, top_k: int = 5) -> list[Any]:
 
 def fill_masks(reader: Reader, text: str, *, top_k: int) -> list[Any]:
     """Fill each `<mask>` with the likeliest tokens, each hole while the others are open."""
-    ids = _encode(reader, text)
+    ids = _encode(reader, text.replace(MASK, reader.special_tokens[MASK]))
     mask_id = reader.special_ids[MASK]
     places = [place for place, token in enumerate(ids) if token == mask_id]
     if not places:
@@ -98,10 +98,11 @@ def fill_word(reader: Reader, text: str, *, top_k: int) -> list[dict[str, Any]]:
         Kauf and Ivanova 2023, arXiv:2305.10588.
     """
     before, _, after = text.partition(BLANK)
+    mask = reader.special_tokens[MASK]
     table = WordTable.of(reader)
     found: dict[str, tuple[Hypothesis, str]] = {}
     for length in range(1, MAX_WORD_TOKENS + 1):
-        holed = f"{before}{MASK * length}{after}"
+        holed = f"{before}{mask * length}{after}"
         ids = reader.tokenizer.encode(holed).ids if length > 1 else _encode(reader, holed)
         if len(ids) > reader.max_length:
             break
@@ -146,6 +147,10 @@ class WordTable:
         tables = {name: torch.full((size,), -torch.inf) for name in ("spaced", "bare", "inside")}
         texts = reader.tokenizer.decode_batch([[index] for index in range(size)])
         for index, text in enumerate(texts):
+            # SentencePiece's sign for a space, which decoding drops at the beginning of a text.
+            piece = reader.tokenizer.id_to_token(index) or ""
+            texts[index] = f" {text}" if piece.startswith(_SPACE) and text[:1] != " " else text
+        for index, text in enumerate(texts):
             spaced, letters = text.startswith(" "), text.removeprefix(" ")
             signs = [_is_letter(c) for c in letters]
             if index in special or not all(
@@ -182,6 +187,7 @@ def _beam(
     return beam
 
 
+_SPACE = "\u2581"
 _JOINERS = "'\u2019-\u200c\u200d"
 
 

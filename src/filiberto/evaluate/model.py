@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import torch
 from tokenizers import Tokenizer
 
-from filiberto.config import Architecture
+from filiberto import initial
 from filiberto.errors import StateError, UnfinishedStageError
 from filiberto.tokenizer import bpe
-from filiberto.train.architecture import arithmetic_named, arithmetic_of
+from filiberto.train.architecture import arithmetic_of
 
 if TYPE_CHECKING:
     from filiberto.train.architecture import MaskedLM
@@ -32,20 +31,23 @@ class Reader:
     Attributes:
         model: in eval mode.
         tokenizer: reads literal specials as the control tokens they name, as prompts need it.
+        special_tokens: of the tokenizer, by our names.
     """
 
     model: MaskedLM
     tokenizer: Tokenizer
+    special_tokens: dict[str, str]
 
     @property
     def max_length(self) -> int:
         """Most tokens the model reads at once, `<s>` and `</s>` included."""
         return arithmetic_of(self.model).max_length(self.model.config)
 
-    @property
+    @cached_property
     def special_ids(self) -> dict[str, int]:
-        """The id of each special token by its text."""
-        return bpe.special_ids(self.tokenizer)
+        """The id of each special token by our name for it."""
+        ids = {n: self.tokenizer.token_to_id(text) for n, text in self.special_tokens.items()}
+        return {name: number for name, number in ids.items() if number is not None}
 
     @cached_property
     def document_tokenizer(self) -> Tokenizer:
@@ -155,28 +157,10 @@ def load_reader(place: Path) -> Reader:
     """
     folder = model_folder(place)
     tokenizer = bpe.load(folder, literal_specials=False)
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        kind = config["model_type"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StateError(f"{folder / 'config.json'} cannot be read: {error}") from None
-    if kind not in get_args(Architecture):
-        known = " or ".join(map(repr, get_args(Architecture)))
-        raise StateError(f"{folder} holds a model of type {kind!r}, not {known}")
-    if tokenizer.get_vocab_size() > config["vocab_size"]:
+    model = initial.load(folder)
+    if tokenizer.get_vocab_size() > model.config.vocab_size:
         raise StateError(
             f"{folder}: the tokenizer has {tokenizer.get_vocab_size()} entries, "
-            f"the model {config['vocab_size']}"
+            f"the model {model.config.vocab_size}"
         )
-    from transformers import logging
-
-    logging.disable_progress_bar()
-    try:
-        model = (
-            arithmetic_named(kind)
-            .model_class()
-            .from_pretrained(folder, local_files_only=True, use_safetensors=True)
-        )
-    except Exception as error:  # safetensors, JSON and shape errors have no common class
-        raise StateError(f"{folder} cannot be loaded: {error}") from None
-    return Reader(model.eval(), tokenizer)
+    return Reader(model.eval(), tokenizer, bpe.special_tokens(folder))

@@ -130,11 +130,12 @@ def live_prompt(run: Path, recipe: Recipe) -> Callable[[MaskedLM], str] | None:
     from filiberto.tokenizer import bpe
 
     tokenizer = bpe.load(run / "tokenizer")
+    specials = bpe.special_tokens(run / "tokenizer")
     # The last prompt of the article is the telling one: it needs grammar, not a set phrase.
     shown = prompts[-1]
 
     def line(model: MaskedLM) -> str:
-        (result,) = answer_prompts(Reader(model, tokenizer), [shown], top_k=3)
+        (result,) = answer_prompts(Reader(model, tokenizer, specials), [shown], top_k=3)
         words = ", ".join(f"{e['word']} {100 * e['probability']:.0f} %" for e in result["top"])
         return f"\n       {shown.text}  {words}"
 

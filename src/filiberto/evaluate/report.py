@@ -10,6 +10,7 @@ def summary_text(metrics: dict[str, Any]) -> str:
     """The report as plain lines: the figures, what they mean, the prompts."""
     lines = [
         *_word_lines(metrics),
+        *_before_lines(metrics),
         f"masked tokens right  {100 * metrics['validation_accuracy']:.1f} %   "
         f"loss {metrics['validation_loss']:.3f} nats, 15 % of tokens hidden",
     ]
@@ -26,6 +27,20 @@ def summary_text(metrics: dict[str, Any]) -> str:
     for prompt in prompts:
         lines += ["", *_prompt_lines(prompt)]
     return "\n".join(lines)
+
+
+def _before_lines(metrics: dict[str, Any]) -> list[str]:
+    """The figures of the model that the training began from."""
+    before = metrics.get("before")
+    if before is None or before["bits_per_byte"] is None:
+        return []
+    prompts = before["prompts"]
+    first = sum(prompt["rank"] == 1 for prompt in prompts)
+    return [
+        f"before the training  {before['bits_per_byte']:.3f} bits per byte, "
+        f"{100 * before['word_accuracy']:.1f} % of words right"
+        + (f", {first} of {len(prompts)} prompts" if prompts else "")
+    ]
 
 
 def _word_lines(metrics: dict[str, Any]) -> list[str]:

@@ -9,6 +9,7 @@ from filiberto import __version__
 from filiberto.config import ITALIAN, Architecture
 from filiberto.console import readable_number, readable_seconds
 from filiberto.runfolder import manifest
+from filiberto.runfolder.manifest import Manifest
 
 WORD_LEVEL = (
     'spaced = [w if i == 0 else " " + w for i, w in enumerate(words)]',
@@ -41,7 +42,7 @@ def model_card(run: Path, *, facts: dict[str, Any], language: str) -> str:
             "",
             f"A {_NAMES[kind]} of size {plan['size']} "
             f"({readable_number(plan['parameters'])} parameters), "
-            f"trained from scratch with filiberto {__version__} by masked-language modelling.",
+            f"{_origin(tokenizer)} with filiberto {__version__} by masked-language modelling.",
             "",
             "```python",
             "from transformers import pipeline",
@@ -50,7 +51,7 @@ def model_card(run: Path, *, facts: dict[str, Any], language: str) -> str:
             f'fill("{_example(language)}")',
             "```",
             "",
-            f"Load the tokenizer with {_loader(kind, tokenizer.settings['split'])}.",
+            f"Load the tokenizer with {_loader(kind, tokenizer.settings.get('split'))}.",
             "",
             "Words that are cut already (NER, part-of-speech tags) need the space before them, or "
             "they get the ids of word middles:",
@@ -65,7 +66,7 @@ def model_card(run: Path, *, facts: dict[str, Any], language: str) -> str:
             f"- {readable_number(facts['tokens'])} tokens read ({plan['max_steps']:,} steps of "
             f"{plan['batch_rows'] * plan['row_length']:,}) in {readable_seconds(facts['seconds'])} "
             f"on {plan['device']} in {plan['precision']}",
-            f"- vocabulary {plan['vocab_size']:,}, byte-level BPE; longest input "
+            f"- vocabulary {plan['vocab_size']:,}{_kind_of(tokenizer)}; rows of "
             f"{plan['row_length']} tokens",
             f"- validation: {_validation(facts)}",
             "",
@@ -76,6 +77,15 @@ def model_card(run: Path, *, facts: dict[str, Any], language: str) -> str:
             "",
         ]
     )
+
+
+def _origin(tokenizer: Manifest) -> str:
+    given = tokenizer.facts.get("given")
+    return f"trained on from {given}" if given else "trained from scratch"
+
+
+def _kind_of(tokenizer: Manifest) -> str:
+    return "" if "given" in tokenizer.facts else ", byte-level BPE"
 
 
 def _example(language: str) -> str:
@@ -91,8 +101,8 @@ def _validation(facts: dict[str, Any]) -> str:
     )
 
 
-def _loader(kind: Architecture, split: str) -> str:
-    if kind != "roberta":
+def _loader(kind: Architecture, split: str | None) -> str:
+    if kind != "roberta" or split is None:
         return "`AutoTokenizer`"
     if split == "gpt2":
         return "`AutoTokenizer` or `RobertaTokenizer`"

@@ -106,7 +106,7 @@ def read(folder: Path) -> Manifest | None:
 
 
 # The stage that fills a folder bears its name, but for these.
-_STAGES = {"model": "train", "report": "evaluate"}
+_STAGES = {"initial": "tokenizer", "model": "train", "report": "evaluate"}
 
 
 def require(run: Path, folder: str) -> Manifest:

@@ -7,6 +7,7 @@ corpus/validation-*.parquet -> quality -> sheet.json
 from __future__ import annotations
 
 import resource
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
+from filiberto import initial
 from filiberto.config import Recipe, TokenizerConfig
 from filiberto.console import progress, say
 from filiberto.runfolder import manifest, safeio
@@ -22,6 +24,9 @@ from filiberto.runfolder.manifest import Manifest
 # Held-out text the sheet is measured on: all of it with the corpus's default bounds.
 _QUALITY_BYTES = 4_000_000
 
+# Beside the tokenizer in the folder of a model.
+_OF_THE_MODEL = ("config.json", "generation_config.json", manifest.MANIFEST)
+
 
 def build(
     run: Path,
@@ -29,6 +34,7 @@ def build(
     settings: TokenizerConfig | None = None,
     language: str = "",
     seed: int = 0,
+    init_from: Path | None = None,
     force: bool = False,
 ) -> Manifest:
     """Train the tokenizer of a run on its corpus, or return what is there.
@@ -38,11 +44,14 @@ def build(
         settings: vocabulary size, split and sample.
         language: ISO 639 code; decides what an apostrophe does where the settings say 'auto'.
         seed: of the sample.
+        init_from: folder of a model whose tokenizer is taken instead, and from whose weights the
+            training will begin.
         force: build again even if it is finished.
 
     Raises:
         UnfinishedStageError: there is no finished corpus.
         OtherRunError: a tokenizer with other settings is there.
+        UsageError, StateError: `init_from` is no model that can be trained here.
     """
     from filiberto.tokenizer import pretokenize
 
@@ -51,13 +60,19 @@ def build(
     inputs = {"corpus": corpus.content}
     cut = pretokenize.cuts_after_apostrophe(settings.apostrophe, language=language)
     asked = {**asdict(settings), "cut_after_apostrophe": cut, "seed": seed}
+    if init_from is not None:
+        given = initial.take(run, init_from, force=force)
+        inputs[initial.INITIAL], asked = given.content, {}
     if done := manifest.finished_as_asked(
         run, "tokenizer", settings=asked, inputs=inputs, force=force
     ):
         return done
     start = time.perf_counter()
     with safeio.new_folder(run / "tokenizer") as folder:
-        facts = _fill(folder, run, corpus.facts, settings=settings, cut=cut, seed=seed)
+        if init_from is None:
+            facts = _fill(folder, run, corpus.facts, settings=settings, cut=cut, seed=seed)
+        else:
+            facts = _fill_with_given(folder, run, corpus.facts, seed=seed)
         return manifest.finish(
             folder,
             stage="tokenizer",
@@ -106,21 +121,37 @@ def _fill(
     bpe.save(tokenizer, folder)
     measured = quality(
         bpe.load(folder, literal_specials=True),
-        sample.share_of(
-            _read(run, "validation"),
-            share=_QUALITY_BYTES / max(1, corpus["validation"]["bytes"]),
-            seed=seed,
-        ),
+        _held_out(run, corpus, seed=seed),
         pattern=pattern,
     )
     page = sheet.make_sheet(tokenizer, measured, sample=chosen, wanted=wanted, split=settings.split)
     safeio.write_json(folder / sheet.SHEET, page)
     return {
         "vocab_size": tokenizer.get_vocab_size(),
-        "special_ids": bpe.special_ids(tokenizer),
+        "special_ids": bpe.special_ids(tokenizer, folder),
         "sample": page["sample"],
         "quality": page["text"],
         "warnings": page["warnings"],
+    }
+
+
+def _fill_with_given(
+    folder: Path, run: Path, corpus: dict[str, Any], *, seed: int
+) -> dict[str, Any]:
+    """Copy the tokenizer of the model that the run begins from, and measure it."""
+    from filiberto.tokenizer import bpe
+    from filiberto.tokenizer.quality import fit
+
+    for file in (run / initial.INITIAL).iterdir():
+        if file.suffix in (".json", ".txt", ".model") and file.name not in _OF_THE_MODEL:
+            shutil.copyfile(file, folder / file.name)
+    tokenizer = bpe.load(folder, literal_specials=True)
+    return {
+        "vocab_size": tokenizer.get_vocab_size(),
+        "special_ids": bpe.special_ids(tokenizer, folder),
+        "given": manifest.require(run, initial.INITIAL).facts["name"],
+        "quality": fit(tokenizer, _held_out(run, corpus, seed=seed)).figures()["text"],
+        "warnings": [],
     }
 
 
@@ -131,6 +162,7 @@ def run(recipe: Recipe, run: Path, *, force: bool = False) -> Manifest:
         settings=recipe.tokenizer,
         language=recipe.language,
         seed=recipe.seed,
+        init_from=Path(recipe.init_from) if recipe.init_from else None,
         force=force,
     )
     say(summary(done))
@@ -140,8 +172,11 @@ def run(recipe: Recipe, run: Path, *, force: bool = False) -> Manifest:
 def summary(done: Manifest) -> str:
     """The tokenizer in three lines, and a line for each warning."""
     facts = done.facts["quality"]
+    given = done.facts.get("given")
     loader = (
-        "AutoTokenizer and RobertaTokenizer"
+        "AutoTokenizer"
+        if given
+        else "AutoTokenizer and RobertaTokenizer"
         if done.settings["split"] == "gpt2"
         else "AutoTokenizer (not RobertaTokenizer, which would cut words as GPT-2 does)"
     )
@@ -151,14 +186,27 @@ def summary(done: Manifest) -> str:
         if facts["words"]
         else "no validation text to measure it on"
     )
+    origin = f"that of {given}"
+    if not given:
+        origin = (
+            f"learned from {done.facts['sample']['bytes'] / 1e6:,.1f} MB with "
+            f"{done.facts['sample']['words']:,} different words, {done.seconds:.0f} s, "
+            f"{done.facts['process_peak_bytes'] / 1e9:.2f} GB at most"
+        )
     return (
         f"tokenizer: {done.facts['vocab_size']:,} entries · {fit}\n"
-        f"           learned from {done.facts['sample']['bytes'] / 1e6:,.1f} MB with "
-        f"{done.facts['sample']['words']:,} different words, {done.seconds:.0f} s, "
-        f"{done.facts['process_peak_bytes'] / 1e9:.2f} GB at most\n"
+        f"           {origin}\n"
         f"           load it with {loader}"
         + "".join(f"\n  warning: {warning}" for warning in done.facts["warnings"])
     )
+
+
+def _held_out(run: Path, corpus: dict[str, Any], *, seed: int) -> Iterator[list[tuple[str, str]]]:
+    """Validation documents to measure a tokenizer on."""
+    from filiberto.tokenizer import sample
+
+    share = _QUALITY_BYTES / max(1, corpus["validation"]["bytes"])
+    return sample.share_of(_read(run, "validation"), share=share, seed=seed)
 
 
 def _read(

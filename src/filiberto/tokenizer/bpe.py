@@ -6,6 +6,7 @@ texts -> words (pretokenize) -> merges -> tokenizer.json vocab.json merges.txt
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
@@ -19,6 +20,15 @@ from filiberto.tokenizer.pretokenize import pre_tokenizer
 
 # The article's order, so ids 0 to 4; they are looked up all the same, never assumed.
 SPECIAL_TOKENS = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
+
+# What transformers calls them, in the same order.
+_ROLES = (
+    ("cls_token", "bos_token"),
+    ("pad_token",),
+    ("sep_token", "eos_token"),
+    ("unk_token",),
+    ("mask_token",),
+)
 
 
 def new_tokenizer(*, split: Literal["script", "gpt2"], cut_after_apostrophe: bool) -> Tokenizer:
@@ -124,17 +134,39 @@ def load(folder: Path, *, literal_specials: bool = False) -> Tokenizer:
             f"{path} cannot be read: {error}",
             hint=f"build it again: filiberto tokenizer {folder.parent} --force",
         ) from None
-    missing = [token for token in SPECIAL_TOKENS if tokenizer.token_to_id(token) is None]
+    wanted = special_tokens(folder)
+    missing = [token for token in wanted.values() if tokenizer.token_to_id(token) is None]
     if missing:
         raise StateError(f"{path} has no {' '.join(missing)}")
     tokenizer.encode_special_tokens = literal_specials
     return tokenizer
 
 
-def special_ids(tokenizer: Tokenizer) -> dict[str, int]:
-    """The id of each special token by its text."""
-    ids = {token: tokenizer.token_to_id(token) for token in SPECIAL_TOKENS}
-    return {token: number for token, number in ids.items() if number is not None}
+def special_tokens(folder: Path) -> dict[str, str]:
+    """The special tokens of a folder by our names: another's `<s>` may be written `[CLS]`.
+
+    One that has no token for what it does not know has no `<unk>`.
+    """
+    path = folder / "tokenizer_config.json"
+    config = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    found = {}
+    for token, roles in zip(SPECIAL_TOKENS, _ROLES, strict=True):
+        named = next((config[role] for role in roles if config.get(role) is not None), None)
+        text = named["content"] if isinstance(named, dict) else named
+        if text is not None or not config or token != "<unk>":
+            found[token] = token if text is None else text
+    return found
+
+
+def special_ids(tokenizer: Tokenizer, folder: Path) -> dict[str, int]:
+    """The id of each special token of a folder by our name for it."""
+    return {name: _id(tokenizer, token) for name, token in special_tokens(folder).items()}
+
+
+def _id(tokenizer: Tokenizer, token: str) -> int:
+    number = tokenizer.token_to_id(token)
+    assert number is not None, f"{token} was looked for when the tokenizer was loaded"
+    return number
 
 
 def _special(token: str) -> AddedToken:

@@ -57,7 +57,8 @@ def build(
         return done
     start = time.perf_counter()
     tokenizer = bpe.load(run / "tokenizer")
-    header = {"tokenizer": inputs["tokenizer"], "special_ids": bpe.special_ids(tokenizer)}
+    special_ids = bpe.special_ids(tokenizer, run / "tokenizer")
+    header = {"tokenizer": inputs["tokenizer"], "special_ids": special_ids}
     facts = {}
     sizes = {name: source["kept_bytes"] for name, source in corpus.facts["sources"].items()}
     total = sum(weighed[name] * size for name, size in sizes.items())
@@ -70,7 +71,11 @@ def build(
             documents = _documents(run, split=split, weighed=weighed, seed=seed, advance=advance)
             facts[split] = encode.write_shards(
                 folder,
-                tally.counted(encode.encode_documents(tokenizer, tally.texts(documents))),
+                tally.counted(
+                    encode.encode_documents(
+                        tokenizer, tally.texts(documents), special_ids=special_ids
+                    )
+                ),
                 split=split,
                 shard_tokens=settings.shard_tokens,
                 vocab_size=tokenizer.get_vocab_size(),

@@ -9,6 +9,7 @@ for Python. In memory are three groups and a shard, however large the corpus or 
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
@@ -18,6 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
+from tokenizers.decoders import ByteLevel
+from tokenizers.normalizers import NFC
 
 from filiberto.ahead import ahead
 from filiberto.tokens.shards import dtype_for, write_shard
@@ -41,27 +44,32 @@ class _Group:
 
 
 def encode_documents(
-    tokenizer: Tokenizer, batches: Iterable[list[str]]
+    tokenizer: Tokenizer, batches: Iterable[list[str]], *, special_ids: dict[str, int]
 ) -> Iterator[tuple[NDArray[Any], list[int]]]:
     """Encode documents, each `<s> ... </s>`, nothing cut. Literal specials in them are text.
 
     Args:
         tokenizer: of the run.
         batches: lists of texts in NFC.
+        special_ids: by our names.
 
     Yields:
         Ids of neighbouring documents in one array, and the number of ids of each document that
         ends in it.
     """
     # NFC is what a corpus is in already; without it and the template a twelfth of the time is left.
+    # Another's tokenizer may do more before it cuts, and then no text can be cut beforehand.
     bare = Tokenizer.from_str(tokenizer.to_str())
-    bare.normalizer = None  # type: ignore[assignment]
+    plain = isinstance(bare.normalizer, NFC) and isinstance(bare.decoder, ByteLevel)
+    if plain:
+        bare.normalizer = None  # type: ignore[assignment]
     bare.post_processor = None  # type: ignore[assignment]
     bare.encode_special_tokens = True
-    bos, eos = tokenizer.token_to_id("<s>"), tokenizer.token_to_id("</s>")
+    bos, eos = special_ids["<s>"], special_ids["</s>"]
+    groups = _groups(batches, part_characters=PART_CHARACTERS if plain else sys.maxsize)
     dtype = np.dtype(dtype_for(tokenizer.get_vocab_size()))
     length = 0
-    for group, encodings in ahead(_encoded(bare, ahead(_groups(batches)))):
+    for group, encodings in ahead(_encoded(bare, ahead(groups))):
         begins, ends = np.array(group.begins), np.array(group.ends)
         sizes = np.array([len(encoding) for encoding in encodings])
         after = np.cumsum(begins + sizes + ends)
@@ -77,11 +85,11 @@ def encode_documents(
         yield ids, lengths
 
 
-def _groups(batches: Iterable[list[str]]) -> Iterator[_Group]:
+def _groups(batches: Iterable[list[str]], *, part_characters: int) -> Iterator[_Group]:
     """Parts of documents in groups of BATCH_BYTES, a part more at most."""
     group, num_bytes = _Group(), 0
     for text in chain.from_iterable(batches):
-        parts = list(parts_of(text, characters=PART_CHARACTERS))
+        parts = list(parts_of(text, characters=part_characters))
         for number, part in enumerate(parts):
             group.texts.append(part)
             group.begins.append(number == 0)

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from filiberto import initial
 from filiberto.config import DEFAULT_TIME, Auto, Recipe, Size, TrainConfig, parse_seconds
 from filiberto.console import readable_number, readable_seconds, say
 from filiberto.errors import OtherRunError, TryAgainError
@@ -86,6 +87,8 @@ def build(
         "tokens": manifest.require(run, "tokens").content,
         "tokenizer": manifest.require(run, "tokenizer").files["tokenizer.json"],
     }
+    if given := initial.of(run):
+        inputs[initial.INITIAL] = given.content
     asked = _of_consequence(settings, size=size, seed=seed, time=time)
     done = None
     if more is None:
@@ -163,7 +166,7 @@ def summary(done: Manifest) -> str:
     """The training in one line."""
     from filiberto.train.plan import Plan
 
-    facts, plan = done.facts, Plan(**done.facts["plan"])
+    facts, plan = done.facts, Plan.of(done.facts["plan"])
     return (
         f"model: {plan.model}, {readable_number(plan.parameters)} parameters"
         f" · {readable_number(facts['tokens'])} tokens in {readable_seconds(facts['seconds'])}"

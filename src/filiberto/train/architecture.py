@@ -19,6 +19,15 @@ if TYPE_CHECKING:
     MaskedLM = RobertaForMaskedLM | ModernBertForMaskedLM
 
 
+# By the type that a configuration names: the arithmetic, and the class of transformers.
+MODEL_CLASSES: dict[str, tuple[Architecture, str]] = {
+    "roberta": ("roberta", "RobertaForMaskedLM"),
+    "xlm-roberta": ("roberta", "XLMRobertaForMaskedLM"),
+    "camembert": ("roberta", "CamembertForMaskedLM"),
+    "modernbert": ("modernbert", "ModernBertForMaskedLM"),
+}
+
+
 class Arithmetic(Protocol):
     """An architecture as a module of ours has it; weights and classes are transformers' own."""
 
@@ -27,8 +36,9 @@ class Arithmetic(Protocol):
         """Of how many matrices on top of each other a weight is made, by the end of its name."""
         ...
 
-    def model_class(self) -> type[Any]:
-        """The class of transformers."""
+    @property
+    def DROPOUTS(self) -> tuple[str, ...]:
+        """Where the configuration says how much is dropped."""
         ...
 
     def new_config(
@@ -77,10 +87,15 @@ class Arithmetic(Protocol):
 
 
 def arithmetic_named(name: Architecture) -> Arithmetic:
-    """The architecture of this name."""
+    """That of an architecture."""
     return modernbert if name == "modernbert" else roberta
 
 
-def arithmetic_of(model: MaskedLM) -> Arithmetic:
+def architecture_of(model: MaskedLM) -> Architecture:
     """The architecture of a model of transformers'."""
-    return modernbert if model.config.model_type == "modernbert" else roberta
+    return MODEL_CLASSES[model.config.model_type][0]
+
+
+def arithmetic_of(model: MaskedLM) -> Arithmetic:
+    """The arithmetic of a model of transformers'."""
+    return arithmetic_named(architecture_of(model))

@@ -11,6 +11,7 @@ from typing import Any
 
 import transformers
 
+from filiberto import initial
 from filiberto.publish.card import model_card
 from filiberto.runfolder import manifest, safeio
 from filiberto.runfolder.manifest import Manifest
@@ -52,6 +53,7 @@ def _fill(folder: Path, job: Job, run: Path, *, facts: dict[str, Any], language:
     for file in (run / "tokenizer").iterdir():
         if file.name != manifest.MANIFEST:
             shutil.copyfile(file, folder / file.name)
-    bpe.write_config(folder, max_length=job.plan.row_length)
+    if initial.of(run) is None:
+        bpe.write_config(folder, max_length=job.plan.row_length)
     card = model_card(run, facts=facts, language=language)
     safeio.write_bytes(folder / "README.md", card.encode())

@@ -18,7 +18,7 @@ import torch
 
 from filiberto.config import Architecture, Size, TrainConfig
 from filiberto.train.hardware import DTYPES, Hardware
-from filiberto.train.sizes import SIZES, num_parameters
+from filiberto.train.sizes import Shape, nearest_size, num_parameters
 
 if TYPE_CHECKING:
     from filiberto.train.job import Job
@@ -57,7 +57,7 @@ _GPU = dict(zip(_NAMES, (0.02, 0.05, 0.08, 0.12, 0.24, 0.30), strict=True))
 
 
 def flops_per_token(
-    size: Size,
+    shape: Shape,
     *,
     architecture: Architecture,
     vocab_size: int,
@@ -68,14 +68,13 @@ def flops_per_token(
     """Floating-point operations that a token of training needs.
 
     Args:
-        size: of the model.
+        shape: of the model.
         architecture: its kind.
         vocab_size: entries of the vocabulary.
         row_length: tokens in a row.
         mask_rate: share of the tokens that the head sees.
         attended: tokens that one sees, summed over the layers.
     """
-    shape = SIZES[size]
     d, v = shape.hidden_size, vocab_size
     encoder, _ = num_parameters(
         shape, vocab_size=v, row_length=row_length, architecture=architecture
@@ -133,7 +132,7 @@ def flops_of(job: Job, *, mask_rate: float) -> float:
     """Floating-point operations that a token of this training needs."""
     plan = job.plan
     return flops_per_token(
-        plan.size,
+        plan.shape,
         architecture=plan.architecture,
         vocab_size=plan.vocab_size,
         row_length=plan.row_length,
@@ -143,7 +142,7 @@ def flops_of(job: Job, *, mask_rate: float) -> float:
 
 
 def expected_speed(
-    size: Size,
+    shape: Shape,
     settings: TrainConfig,
     *,
     vocab_size: int,
@@ -154,7 +153,7 @@ def expected_speed(
     """Tokens a second that a size will come to, before anything is tried: an estimate.
 
     Args:
-        size: of the model.
+        shape: of the model.
         settings: of the training.
         vocab_size: entries of the vocabulary.
         device: 'cpu' or 'cuda' ('mps' is taken for a GPU).
@@ -163,13 +162,13 @@ def expected_speed(
     """
     used = (_CPU_FP32 if precision == "fp32" else _CPU) if device == "cpu" else _GPU
     # Documents end within rows and most layers see a window: about half a row.
-    attended = SIZES[size].num_hidden_layers * min(settings.row_length / 2, 256)
+    attended = shape.num_hidden_layers * min(settings.row_length / 2, 256)
     work = flops_per_token(
-        size,
+        shape,
         architecture=settings.architecture,
         vocab_size=vocab_size,
         row_length=settings.row_length,
         mask_rate=settings.mask_rate,
         attended=attended,
     )
-    return used[size] * rate / work
+    return used[nearest_size(shape)] * rate / work

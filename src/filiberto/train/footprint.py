@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from filiberto.config import Architecture
 from filiberto.train.plan import Plan
-from filiberto.train.sizes import SIZES
 
 # Bytes of a weight: itself, its gradient and two more of the optimizer's, fp32 (Muon has one).
 _WEIGHT_BYTES = 16
@@ -32,7 +31,7 @@ def memory_bytes(plan: Plan, *, checkpointed: bool = False) -> float:
         plan: of the training.
         checkpointed: what happens inside layers is computed twice instead of kept.
     """
-    shape = SIZES[plan.size]
+    shape = plan.shape
     wide = 2 if plan.precision == "fp32" else 1
     tokens = plan.micro_rows * plan.row_length
     layers = 1 if checkpointed else shape.num_hidden_layers

@@ -13,18 +13,20 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from filiberto.config import Size, TrainConfig
-from filiberto.errors import StateError
+from filiberto import initial
+from filiberto.config import TrainConfig
+from filiberto.errors import StateError, UsageError
 from filiberto.runfolder import safeio
 from filiberto.tokens.stream import open_stream
 from filiberto.train import model, optim, plan
+from filiberto.train.architecture import architecture_of, arithmetic_of
 from filiberto.train.batch import BatchMaker, TokenBatch
 from filiberto.train.course import Course
 from filiberto.train.distributed import ALONE, Ranks
 from filiberto.train.hardware import DTYPES, Hardware
 from filiberto.train.plan import Plan
 from filiberto.train.sampler import Sampler
-from filiberto.train.sizes import SIZES
+from filiberto.train.sizes import SIZES, nearest_size, shape_of
 
 if TYPE_CHECKING:
     from filiberto.train.architecture import MaskedLM
@@ -74,16 +76,20 @@ def new_job(
     run: Path,
     *,
     settings: TrainConfig,
-    size: Size,
+    size: str,
     machine: Hardware,
     seed: int,
     ranks: Ranks = ALONE,
 ) -> Job:
-    """A job with fresh weights and a draft of a plan, its speed unknown.
+    """A job with its first weights, random or a given model's, and a draft of a plan.
+
+    Args:
+        size: a published one; of no account where the run begins from a model.
 
     Raises:
         StateError: shards are damaged, or of another tokenizer than the run's.
         BadDataError: the text is shorter than a row.
+        UsageError: a row is longer than the given model reads.
     """
     streams = {s: open_stream(run / "tokens", split=s) for s in ("train", "validation")}
     header = streams["train"].header
@@ -98,27 +104,37 @@ def new_job(
         )
         for split, stream in streams.items()
     }
-    network = model.new_model(
-        settings.architecture,
-        SIZES[size],
-        vocab_size=header["vocab_size"],
-        row_length=settings.row_length,
-        special_ids=header["special_ids"],
-        dropout=settings.dropout,
-        seed=seed,
-    )
+    if given := initial.of(run):
+        network = _given_model(run, settings)
+        shape = shape_of(network.config)
+        size = shape.name
+        settings = replace(settings, architecture=architecture_of(network))
+    else:
+        shape = SIZES[size]  # type: ignore[index]
+        network = model.new_model(
+            settings.architecture,
+            shape,
+            vocab_size=header["vocab_size"],
+            row_length=settings.row_length,
+            special_ids=header["special_ids"],
+            dropout=settings.dropout,
+            seed=seed,
+        )
     torch.nn.Module.to(network, machine.device)
+    rates = optim.peak_rates(settings, size=nearest_size(shape), goes_on=given is not None)
     draft = plan.make_plan(
         settings,
         size=size,
-        vocab_size=header["vocab_size"],
+        shape=shape,
+        vocab_size=network.config.vocab_size,
         text_tokens=len(streams["train"]),
         seconds=1.0,
         tokens_per_second=1.0,
-        peak_lr=optim.peak_lr_for(settings, size=size),
+        peak_lr=rates.adamw,
         device=machine.device,
         precision=machine.precision,
     )
+    draft = replace(draft, parameters=network.num_parameters())
     return Job(
         machine=machine,
         model=network,
@@ -126,7 +142,7 @@ def new_job(
         optimizers=optim.make_optimizers(
             network,
             settings,
-            peak_lr=draft.peak_lr,
+            rates=rates,
             muon_dtype=torch.bfloat16 if machine.precision == "bf16" else torch.float32,
         ),
         scaler=torch.amp.GradScaler(machine.device, enabled=machine.precision == "fp16"),
@@ -144,6 +160,18 @@ def new_job(
         seed=seed,
         ranks=ranks,
     )
+
+
+def _given_model(run: Path, settings: TrainConfig) -> MaskedLM:
+    network = initial.load(run / initial.INITIAL, dropout=settings.dropout)
+    longest = arithmetic_of(network).max_length(network.config)
+    if settings.row_length > longest:
+        raise UsageError(
+            f"rows of {settings.row_length} tokens are longer than the {longest} that the model "
+            "of --init-from reads",
+            hint=f"take --train.row-length {longest} or less",
+        )
+    return network
 
 
 def in_less_memory(job: Job) -> Job:

@@ -16,6 +16,7 @@ Source:
 from __future__ import annotations
 
 import math
+from typing import TypeGuard
 
 from filiberto.config import Size
 from filiberto.train.sizes import SIZES, num_parameters
@@ -55,7 +56,7 @@ def effective_tokens(tokens: float, *, text_tokens: float) -> float:
     return text_tokens * (1 + PASSES * (1 - math.exp(-again / PASSES)))
 
 
-def is_measured(size: Size, *, tokens: float) -> bool:
+def is_measured(size: str, *, tokens: float) -> TypeGuard[Size]:
     """Whether the law was fitted to a training such as this, or between two of them."""
-    least, most = MEASURED.get(size, (math.inf, 0.0))
-    return least <= tokens <= most
+    known = {name: least <= tokens <= most for name, (least, most) in MEASURED.items()}
+    return known.get(size, False)  # type: ignore[call-overload]

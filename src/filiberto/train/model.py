@@ -9,7 +9,7 @@ from torch import Tensor
 
 from filiberto.config import Architecture
 from filiberto.errors import StateError
-from filiberto.train.architecture import arithmetic_named, arithmetic_of
+from filiberto.train.architecture import MODEL_CLASSES, arithmetic_named, arithmetic_of
 from filiberto.train.losses import linear_cross_entropy
 from filiberto.train.sizes import Shape
 
@@ -29,8 +29,9 @@ def new_model(
     seed: int,
 ) -> MaskedLM:
     """A model with random weights that the seed alone decides; the global generator is left be."""
-    arithmetic = arithmetic_named(architecture)
-    config = arithmetic.new_config(
+    import transformers
+
+    config = arithmetic_named(architecture).new_config(
         shape,
         vocab_size=vocab_size,
         row_length=row_length,
@@ -39,7 +40,7 @@ def new_model(
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return arithmetic.model_class()(config)
+        return getattr(transformers, MODEL_CLASSES[architecture][1])(config)
 
 
 def masked_logits(
@@ -85,11 +86,8 @@ def check_special_ids(special_ids: dict[str, int], *, vocab_size: int) -> None:
     """Refuse special ids that no model of ours can be built on.
 
     Raises:
-        StateError: two are equal, one lies outside the vocabulary, or `<pad>` is not 1 (RoBERTa's
-            positions start after it).
+        StateError: two are equal, or one lies outside the vocabulary.
     """
     values = list(special_ids.values())
     if len(set(values)) != len(values) or not all(0 <= v < vocab_size for v in values):
         raise StateError(f"special tokens {special_ids} do not fit {vocab_size} entries")
-    if special_ids["<pad>"] != 1:
-        raise StateError(f"<pad> is {special_ids['<pad>']}; RoBERTa's positions want it to be 1")

@@ -28,20 +28,15 @@ if TYPE_CHECKING:
 
     from filiberto.train.batch import TokenBatch
 
-# Queries, keys and values; what is gated and its gates.
+# See `architecture.Arithmetic`, as for all that follows. Queries, keys and values; what is gated
+# and its gates.
 STACKED = {"Wqkv.weight": 3, "Wi.weight": 2}
+DROPOUTS = ("embedding_dropout", "attention_dropout", "mlp_dropout")
 
 _FAR, _NEAR = "full_attention", "sliding_attention"
 _FAR_EVERY = 3
 
 Rotation = tuple[Tensor, Tensor]
-
-
-def model_class() -> type[ModernBertForMaskedLM]:
-    """See `architecture.Arithmetic`, as for all that follow."""
-    from transformers import ModernBertForMaskedLM
-
-    return ModernBertForMaskedLM
 
 
 def new_config(
@@ -61,12 +56,10 @@ def new_config(
         hidden_size=shape.hidden_size,
         num_hidden_layers=shape.num_hidden_layers,
         num_attention_heads=shape.num_attention_heads,
-        intermediate_size=shape.gated_size,
+        intermediate_size=shape.inner_size("modernbert"),
         max_position_embeddings=row_length,
         layer_types=[_NEAR if (last - i) % _FAR_EVERY else _FAR for i in range(last + 1)],
-        embedding_dropout=dropout,
-        attention_dropout=dropout,
-        mlp_dropout=dropout,
+        **dict.fromkeys(DROPOUTS, dropout),
         bos_token_id=special_ids["<s>"],
         cls_token_id=special_ids["<s>"],
         pad_token_id=special_ids["<pad>"],

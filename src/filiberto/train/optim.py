@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,6 +13,12 @@ from filiberto.train.muon import Muon
 
 if TYPE_CHECKING:
     from filiberto.train.architecture import MaskedLM
+
+# Muon's own, the same for all sizes (docs/log.md).
+MUON_LR = 0.02
+
+# Of these rates what a model begins with that has been trained before (docs/log.md).
+_GOING_ON = 0.1
 
 # Peak rates for AdamW, and how many times that beside Muon. Those of tiny and mini were used beside
 # Muon (docs/log.md), not compared with others on real text; base and large: Liu et al. 2019,
@@ -27,18 +34,34 @@ PEAK_LR: dict[Size, float] = {
 }
 
 
-def peak_lr_for(settings: TrainConfig, *, size: Size) -> float:
-    """AdamW's highest learning rate: as set, or the size's and the optimizer's."""
-    if settings.peak_lr != "auto":
-        return settings.peak_lr
-    return PEAK_LR[size] * (_BESIDE_MUON if settings.optimizer == "muon" else 1)
+@dataclass(frozen=True)
+class Rates:
+    """The highest learning rate of each optimizer."""
+
+    adamw: float
+    muon: float
+
+
+def peak_rates(settings: TrainConfig, *, size: Size, goes_on: bool = False) -> Rates:
+    """As set, or the size's and the optimizer's.
+
+    Args:
+        settings: of the training.
+        size: a published one, or the nearest.
+        goes_on: the weights have been trained before.
+    """
+    adamw, muon = settings.peak_lr, settings.muon_lr
+    less = _GOING_ON if goes_on else 1.0
+    if adamw == "auto":
+        adamw = less * PEAK_LR[size] * (_BESIDE_MUON if settings.optimizer == "muon" else 1)
+    return Rates(adamw, less * MUON_LR if muon == "auto" else muon)
 
 
 def make_optimizers(
     model: MaskedLM,
     settings: TrainConfig,
     *,
-    peak_lr: float,
+    rates: Rates,
     muon_dtype: torch.dtype = torch.float32,
 ) -> tuple[torch.optim.Optimizer, ...]:
     """AdamW for all weights, or Muon for the matrices of the layers and AdamW for the rest.
@@ -49,20 +72,20 @@ def make_optimizers(
     Args:
         model: what learns.
         settings: optimizer, decays.
-        peak_lr: AdamW's highest rate.
+        rates: the highest of each.
         muon_dtype: of Muon's products.
 
     Source:
         Jordan et al. 2024, Muon: an optimizer for hidden layers in neural networks.
     """
-    groups = _muon_groups(model, settings) if settings.optimizer == "muon" else []
+    groups = _muon_groups(model, peak_lr=rates.muon) if settings.optimizer == "muon" else []
     taken = {id(p) for group in groups for p in group["params"]}
     decayed = [p for p in model.parameters() if p.ndim >= 2 and id(p) not in taken]
     plain = [p for p in model.parameters() if p.ndim < 2]
     adamw = torch.optim.AdamW(
         [
-            {"params": decayed, "weight_decay": settings.weight_decay, "peak_lr": peak_lr},
-            {"params": plain, "weight_decay": 0.0, "peak_lr": peak_lr},
+            {"params": decayed, "weight_decay": settings.weight_decay, "peak_lr": rates.adamw},
+            {"params": plain, "weight_decay": 0.0, "peak_lr": rates.adamw},
         ],
         lr=0.0,
         betas=(settings.beta1, settings.beta2),
@@ -74,7 +97,7 @@ def make_optimizers(
     return (Muon(groups, lr=0.0, weight_decay=settings.weight_decay, dtype=muon_dtype), adamw)
 
 
-def _muon_groups(model: MaskedLM, settings: TrainConfig) -> list[dict[str, Any]]:
+def _muon_groups(model: MaskedLM, *, peak_lr: float) -> list[dict[str, Any]]:
     """The matrices of the layers, by how many are stacked in one weight."""
     arithmetic = arithmetic_of(model)
     by_parts: dict[int, list[torch.nn.Parameter]] = {}
@@ -83,7 +106,7 @@ def _muon_groups(model: MaskedLM, settings: TrainConfig) -> list[dict[str, Any]]
             stacked = (n for end, n in arithmetic.STACKED.items() if name.endswith(end))
             by_parts.setdefault(next(stacked, 1), []).append(parameter)
     return [
-        {"params": parameters, "parts": parts, "peak_lr": settings.muon_lr}
+        {"params": parameters, "parts": parts, "peak_lr": peak_lr}
         for parts, parameters in by_parts.items()
     ]
 

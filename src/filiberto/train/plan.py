@@ -15,7 +15,7 @@ from filiberto.console import readable_number, readable_seconds
 from filiberto.train.course import Course
 from filiberto.train.flops import expected_speed
 from filiberto.train.law import MEASURED, relative_loss
-from filiberto.train.sizes import SIZES, num_parameters
+from filiberto.train.sizes import SIZES, Shape, num_parameters
 
 # With no --size, the largest size whose seconds have come, on a GPU: guesses, not measured yet.
 _GPU_SECONDS: dict[Size, float] = {"mini": 0, "small": 600, "base": 5_400, "large": 172_800}
@@ -42,10 +42,12 @@ class Plan:
     Attributes:
         time_seconds: the training's time where that ends it, and `max_steps` only foretells.
         revised_at: the step from which on time and end are others than at the beginning.
+        size: a published one, or layers and width of a model that was trained elsewhere.
     """
 
     architecture: Architecture
-    size: Size
+    size: str
+    shape: Shape
     parameters: int
     vocab_size: int
     row_length: int
@@ -64,6 +66,11 @@ class Plan:
     precision: str
     time_seconds: float | None
     revised_at: int | None = None
+
+    @classmethod
+    def of(cls, data: dict[str, Any]) -> Plan:
+        """The plan that `asdict` wrote."""
+        return cls(**{**data, "shape": Shape(**data["shape"])})
 
     @property
     def course(self) -> Course:
@@ -139,7 +146,7 @@ def choose_size(
     where = {"vocab_size": vocab_size, "device": device, "precision": precision, "rate": rate}
 
     def loss(size: Size) -> float:
-        tokens = seconds * expected_speed(size, settings, **where)
+        tokens = seconds * expected_speed(SIZES[size], settings, **where)
         return relative_loss(size, tokens=tokens, text_tokens=text_tokens)
 
     return min(MEASURED, key=loss)
@@ -181,7 +188,8 @@ def micro_rows_for(settings: TrainConfig, *, batch_rows: int, device: str) -> in
 def make_plan(
     settings: TrainConfig,
     *,
-    size: Size,
+    size: str,
+    shape: Shape | None = None,
     vocab_size: int,
     text_tokens: int,
     seconds: float,
@@ -196,10 +204,13 @@ def make_plan(
     validations.
 
     Args:
+        size: a published size, or the name of a shape.
+        shape: None for that of the size.
         text_tokens: training tokens there are.
         seconds: time for training, used where neither steps nor epochs are set.
         tokens_per_second: measured on this machine with this model.
     """
+    shape = shape or SIZES[size]  # type: ignore[index]
     batch_rows = batch_rows_for(settings, device=device)
     batch_tokens = batch_rows * settings.row_length
     if settings.max_steps is not None:
@@ -212,8 +223,9 @@ def make_plan(
     return Plan(
         architecture=settings.architecture,
         size=size,
+        shape=shape,
         parameters=num_parameters(
-            SIZES[size],
+            shape,
             vocab_size=vocab_size,
             row_length=settings.row_length,
             architecture=settings.architecture,

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from filiberto import initial
 from filiberto.config import Auto, Size, TrainConfig
 from filiberto.console import readable_number, say
 from filiberto.errors import StateError, UnfinishedStageError
@@ -84,7 +85,7 @@ def prepared(
     parts = {"settings": settings, "size": chosen, "machine": machine, "seed": seed}
     job = new_job(run, **parts, ranks=ranks)
     if kept is None:
-        fixed = measured_plan(job, settings=settings, seconds=seconds)
+        fixed = measured_plan(job, settings=job.settings, seconds=seconds)
         if ranks.writes:
             if force:
                 _throw_away(run)
@@ -121,7 +122,7 @@ def _chosen(
     ranks: Ranks,
 ) -> Size:
     rate = 1.0
-    if wanted == "auto":
+    if wanted == "auto" and initial.of(run) is None:
         # Measured by all, and the first one's for all, or they might choose different sizes.
         rate = float(ranks.of_the_first(round(flops.rate_of(machine) / 1e6), machine.device)) * 1e6
     stream = open_stream(run / "tokens", split="train")
@@ -201,6 +202,7 @@ def measured_plan(job: Job, *, settings: TrainConfig, seconds: float) -> Plan:
     made = plan.make_plan(
         settings,
         size=draft.size,
+        shape=draft.shape,
         vocab_size=draft.vocab_size,
         text_tokens=draft.text_tokens,
         seconds=seconds,
@@ -209,7 +211,7 @@ def measured_plan(job: Job, *, settings: TrainConfig, seconds: float) -> Plan:
         device=draft.device,
         precision=draft.precision,
     )
-    return dataclasses.replace(made, micro_rows=micro_rows)
+    return dataclasses.replace(made, micro_rows=micro_rows, parameters=draft.parameters)
 
 
 def _throw_away(run: Path) -> None:
@@ -248,7 +250,7 @@ def _read_plan(path: Path, *, key: str) -> Plan | None:
     """The plan of this very training, if it was made before."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        return Plan(**data) if data.pop("fingerprint") == key else None
+        return Plan.of(data) if data.pop("fingerprint") == key else None
     except FileNotFoundError:
         return None
     except (ValueError, TypeError, KeyError) as error:

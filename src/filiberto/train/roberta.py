@@ -24,14 +24,9 @@ if TYPE_CHECKING:
 
     from filiberto.train.batch import TokenBatch
 
+# See `architecture.Arithmetic`, as for all that follows.
 STACKED: dict[str, int] = {}
-
-
-def model_class() -> type[RobertaForMaskedLM]:
-    """See `architecture.Arithmetic`, as for all that follow."""
-    from transformers import RobertaForMaskedLM
-
-    return RobertaForMaskedLM
+DROPOUTS = ("hidden_dropout_prob", "attention_probs_dropout_prob")
 
 
 def new_config(
@@ -50,12 +45,11 @@ def new_config(
         hidden_size=shape.hidden_size,
         num_hidden_layers=shape.num_hidden_layers,
         num_attention_heads=shape.num_attention_heads,
-        intermediate_size=4 * shape.hidden_size,
+        intermediate_size=shape.inner_size("roberta"),
         max_position_embeddings=row_length + special_ids["<pad>"] + 1,
         type_vocab_size=1,
         layer_norm_eps=1e-5,
-        hidden_dropout_prob=dropout,
-        attention_probs_dropout_prob=dropout,
+        **dict.fromkeys(DROPOUTS, dropout),
         bos_token_id=special_ids["<s>"],
         pad_token_id=special_ids["<pad>"],
         eos_token_id=special_ids["</s>"],
