@@ -12,8 +12,9 @@ import pytest
 
 from filiberto.config import Recipe
 from filiberto.errors import BadDataError, UsageError
-from filiberto.plan import forecast, table
+from filiberto.plan import forecast
 from filiberto.train import law
+from filiberto.train.forecast import table
 from filiberto.train.prepare import unigram_loss
 from tests.conftest import MINIATURE, filiberto
 

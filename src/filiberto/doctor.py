@@ -77,9 +77,9 @@ def find() -> Findings:
         processor=f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}",
         cores=_cores(),
         threads=machine.threads,
-        memory_gb=_memory_gb(),
+        memory_gb=_gigabytes("cpu"),
         gpu=torch.cuda.get_device_name() if has_gpu else None,
-        gpu_memory_gb=torch.cuda.mem_get_info()[1] / _GIGABYTE if has_gpu else None,
+        gpu_memory_gb=_gigabytes("cuda") if has_gpu else None,
         gpus=torch.cuda.device_count() if has_gpu else 0,
         bf16=machine.precision == "bf16",
         driver=shutil.which("nvidia-smi") is not None,
@@ -155,11 +155,11 @@ def run(*, as_json: bool) -> None:
         say(("\nwould help  " if not number else "            ") + line)
 
 
-def _memory_gb() -> float | None:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / _GIGABYTE
-    except (ValueError, OSError, AttributeError):
-        return None
+def _gigabytes(device: str) -> float | None:
+    from filiberto.train.hardware import memory_bytes
+
+    found = memory_bytes(device)
+    return None if found is None else found / _GIGABYTE
 
 
 def _cores() -> int:

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from filiberto.corpus import reading
+from filiberto.runfolder import manifest
+from filiberto.tokens import token_bytes
 from filiberto.tokens.stream import open_stream
 from filiberto.train.checkpoint import State
 from filiberto.train.job import Job
@@ -89,6 +92,38 @@ def test_what_only_knows_frequencies_late_is_stuck(watched: Watched, capsys: Cap
     for step, loss, stuck in ((early, 6.01, 0), (late, 5.9, 0), (late, 5.96, 1), (late, 6.2, 0)):
         watched.watch.validated(job, step, Validation(loss=loss, accuracy=0.1))
         assert capsys.readouterr().out.count("stuck: a loss of 6.00") == stuck
+
+
+def test_a_validation_says_bits_per_byte_where_the_bytes_are_known(
+    run: Path, watched: Watched, capsys: Captured
+) -> None:
+    result = Validation(loss=4 * math.log(2), accuracy=0.25)
+    watched.watch.validated(watched.job, 10, result)
+    watched.watch.validated(replace(watched.job, token_bytes=2.5), 20, result)
+    without, line = list(read_lines(run / METRICS))
+    assert set(without) == {"step", "validation_loss", "validation_accuracy"}
+    assert line["validation_bits_per_byte"] == pytest.approx(4 / 2.5)
+    told = capsys.readouterr().out.splitlines()
+    assert [" bits per byte" in line for line in told] == [False, True]
+    assert "validation loss 2.773 (1.600 bits per byte) · 25.0 % of" in told[1]
+
+
+def test_a_copy_of_the_tokens_knows_the_bytes_of_a_token(run: Path, mini_run: Path) -> None:
+    text = [
+        text
+        for batch in reading.documents(mini_run / "corpus", split="validation")
+        for _, text in batch
+    ]
+    count = len(open_stream(run / "tokens", split="validation"))
+    assert not (run / "corpus").exists()
+    found = token_bytes(manifest.require(run, "tokens"))
+    assert found == sum(len(one.encode()) for one in text) / count
+
+
+def test_tokens_whose_bytes_nobody_counted_are_no_error(run: Path) -> None:
+    made = manifest.require(run, "tokens")
+    del made.facts["validation"]["bytes"]
+    assert token_bytes(made) is None
 
 
 def test_the_loss_of_frequencies_is_a_cross_entropy(run: Path) -> None:

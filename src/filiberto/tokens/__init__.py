@@ -81,6 +81,8 @@ def build(
                 vocab_size=tokenizer.get_vocab_size(),
                 facts=header,
             ) | {"sources": tally.facts()}
+        # Validation text is never repeated: its bytes are those of the corpus.
+        facts["validation"]["bytes"] = corpus.facts["validation"]["bytes"]
         return manifest.finish(
             folder,
             stage="tokens",
@@ -104,6 +106,14 @@ def run(recipe: Recipe, run: Path, *, force: bool = False) -> Manifest:
         for line in _weights_table(run, recipe.tokens.weights, train["sources"]):
             say(line)
     return done
+
+
+def token_bytes(tokens: Manifest) -> float | None:
+    """Bytes of text in a validation token, on average; None where they were not counted yet."""
+    validation = tokens.facts["validation"]
+    if not validation.get("bytes"):
+        return None
+    return validation["bytes"] / validation["tokens"]
 
 
 class _Tally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
@@ -95,6 +96,16 @@ def hardware_for(settings: TrainConfig) -> Hardware:
 
 def _has_varlen() -> bool:
     return find_spec("torch.nn.attention.varlen") is not None
+
+
+def memory_bytes(device: str) -> float | None:
+    """Of the first GPU or of the machine; None where the system does not tell."""
+    if device == "cuda":
+        return float(torch.cuda.mem_get_info()[1])
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (ValueError, OSError, AttributeError):
+        return None
 
 
 def keep_freed_memory() -> None:

@@ -48,6 +48,7 @@ class Job:
         ranks: the processes that train together.
         full_speed: tokens a second at an MFU of 1 (see `flops.full_speed`).
         unigram_loss: in nats, of guessing validation tokens by their frequency in training alone.
+        token_bytes: of a validation token, on average; None where that is not known.
     """
 
     machine: Hardware
@@ -65,6 +66,7 @@ class Job:
     ranks: Ranks = ALONE
     full_speed: float = math.inf
     unigram_loss: float = math.inf
+    token_bytes: float | None = None
 
     @property
     def dtype(self) -> torch.dtype:

@@ -20,10 +20,12 @@ from filiberto.config import Auto, Size, TrainConfig
 from filiberto.console import readable_number, say
 from filiberto.errors import StateError, UnfinishedStageError
 from filiberto.runfolder import manifest, safeio
+from filiberto.tokens import token_bytes
 from filiberto.tokens.stream import open_stream
 from filiberto.train import checkpoint, flops, hardware, plan, records, speed
 from filiberto.train.checkpoint import State
 from filiberto.train.distributed import Ranks
+from filiberto.train.forecast import Place, Text, foresee, lines
 from filiberto.train.hardware import Hardware
 from filiberto.train.job import Job, new_job
 from filiberto.train.plan import Plan
@@ -102,14 +104,38 @@ def prepared(
         _tell_of_another_machine(run, environment)
     if ranks.writes:
         safeio.write_json(run / ENVIRONMENT, environment)
-    say(plan.describe(fixed))
+    text = _text(run, fixed)
+    if kept is None:
+        _tell(fixed, text, job.settings, machine)
+    else:
+        say(plan.describe(fixed))
     return dataclasses.replace(
         job,
         plan=fixed,
         course=fixed.course,
         full_speed=flops.full_speed(job),
+        unigram_loss=text.unigram_loss,
+        token_bytes=text.token_bytes,
+    )
+
+
+def _text(run: Path, plan: Plan) -> Text:
+    tokens = manifest.require(run, "tokens")
+    return Text(
+        documents=tokens.facts["train"]["documents"],
+        tokens=plan.text_tokens,
+        token_bytes=token_bytes(tokens),
+        vocab_size=plan.vocab_size,
+        exact=True,
         unigram_loss=unigram_loss(run),
     )
+
+
+def _tell(plan: Plan, text: Text, settings: TrainConfig, machine: Hardware) -> None:
+    hours = (plan.time_seconds or plan.seconds) / 3_600
+    place = Place.of(machine)
+    for line in lines(foresee(plan, text, settings, place=place, speed="measured", hours=hours)):
+        say(line)
 
 
 def _chosen(

@@ -5,6 +5,7 @@ results of steps, validations  ->  metrics.jsonl, timings.jsonl, a line of progr
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import deque
 from collections.abc import Callable
@@ -89,11 +90,15 @@ class Watch:
     def validated(self, job: Job, step: int, result: Validation) -> None:
         """Write a validation down and tell it."""
         assert self._records is not None
-        self._records.metrics(
-            step, validation_loss=result.loss, validation_accuracy=result.accuracy
-        )
+        values = {"validation_loss": result.loss, "validation_accuracy": result.accuracy}
+        told = f"validation loss {result.loss:.3f}"
+        if job.token_bytes is not None:
+            bits = result.loss / math.log(2) / job.token_bytes
+            values["validation_bits_per_byte"] = bits
+            told += f" ({bits:.3f} bits per byte)"
+        self._records.metrics(step, **values)
         say(
-            f"step {step:>6,} of {job.course.max_steps:,} · validation loss {result.loss:.3f}"
+            f"step {step:>6,} of {job.course.max_steps:,} · {told}"
             f" · {100 * result.accuracy:.1f} % of masked tokens right" + self._on_validation(result)
         )
         late = step >= _STUCK_AFTER * job.course.max_steps
