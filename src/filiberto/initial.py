@@ -57,7 +57,7 @@ def take(run: Path, source: Path, *, force: bool = False) -> Manifest:
             stage="tokenizer",  # which takes it in
             settings={},
             inputs=inputs,
-            facts={"name": source.resolve().name},
+            facts={"name": _name(source.resolve())},
             seconds=time.perf_counter() - start,
         )
 
@@ -127,6 +127,11 @@ def load(folder: Path, *, dropout: float | None = None) -> MaskedLM:
         )
     except Exception as error:  # safetensors, JSON and shape errors have no common class
         raise StateError(f"{folder} cannot be loaded: {error}") from None
+
+
+def _name(source: Path) -> str:
+    """Of the folder; of a run's model with the run's before it."""
+    return f"{source.parent.name}/{source.name}" if source.name == "model" else source.name
 
 
 def _wanted(file: Path) -> bool:

@@ -1,5 +1,6 @@
 """What is written down and told while a training goes on."""
 
+import json
 import math
 from collections import Counter
 from collections.abc import Iterator
@@ -8,16 +9,19 @@ from pathlib import Path
 
 import pytest
 
+from filiberto import train
 from filiberto.corpus import reading
 from filiberto.runfolder import manifest
 from filiberto.tokens import token_bytes
 from filiberto.tokens.stream import open_stream
+from filiberto.train import watch
 from filiberto.train.checkpoint import State
 from filiberto.train.job import Job
 from filiberto.train.prepare import unigram_loss
 from filiberto.train.records import METRICS, TIMINGS, Records, read_lines
 from filiberto.train.step import StepResult
 from filiberto.train.watch import Validation, Watch
+from tests.conftest import MINIATURE
 from tests.train.conftest import SHORT, job_of
 
 Captured = pytest.CaptureFixture[str]
@@ -86,12 +90,50 @@ def test_a_jump_of_the_loss_is_named_once_and_noise_is_not(
     assert capsys.readouterr().out.count("has jumped") == 1
 
 
-def test_what_only_knows_frequencies_late_is_stuck(watched: Watched, capsys: Captured) -> None:
+@pytest.mark.parametrize(
+    ("losses", "stuck"),
+    [
+        ([6.01, 6.0, 6.0], True),
+        ([6.5, 6.0, 5.9], False),  # better than frequencies
+        ([6.5, 6.2, 6.1], False),  # on its way down
+        ([6.0, 6.2, 6.2], True),
+    ],
+)
+def test_what_only_knows_frequencies_late_is_stuck(
+    watched: Watched, losses: list[float], stuck: bool
+) -> None:
     job = replace(watched.job, unigram_loss=6.0)
-    early, late = 10, 30
-    for step, loss, stuck in ((early, 6.01, 0), (late, 5.9, 0), (late, 5.96, 1), (late, 6.2, 0)):
+    job = replace(
+        job, plan=replace(job.plan, batch_rows=1_000), course=job.course.drawn_to(400, at=0)
+    )
+    for step, loss in zip((20, 90, 110), losses, strict=True):
         watched.watch.validated(job, step, Validation(loss=loss, accuracy=0.1))
-        assert capsys.readouterr().out.count("stuck: a loss of 6.00") == stuck
+        assert watched.watch.is_stuck == (stuck and step == 110)
+
+
+def test_few_steps_or_tokens_are_no_sign_of_it(watched: Watched) -> None:
+    job = replace(watched.job, unigram_loss=6.0)
+    for step in (20, 90, 110):  # of 512 tokens
+        watched.watch.validated(job, step, Validation(loss=6.0, accuracy=0.1))
+        assert not watched.watch.is_stuck
+
+
+def test_a_stuck_training_begins_again_with_lower_rates(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    for name in ("_STUCK_STEPS", "_STUCK_TOKENS"):
+        monkeypatch.setattr(watch, name, 0)
+    settings = replace(MINIATURE, architecture="roberta", optimizer="adamw", peak_lr=0.1)
+    settings = replace(settings, max_steps=120, validate_steps=20, log_steps=5)
+    done = train.build(run, settings=settings, size="tiny")
+    told = capsys.readouterr().out
+    assert told.count("Beginning again with a quarter") == done.facts["plan"]["slowed"] > 0
+    unigram = unigram_loss(run)
+    assert done.facts["validation_loss"] < unigram - 0.05
+    steps = [line["step"] for line in read_lines(run / METRICS) if "loss" in line]
+    assert steps == list(range(5, 121, 5))
+    plan = json.loads((run / "plan.json").read_text())
+    assert plan["peak_lr"] == 0.1 / 4 ** plan["slowed"]
 
 
 def test_a_validation_says_bits_per_byte_where_the_bytes_are_known(

@@ -233,6 +233,7 @@ def _train(
     from filiberto.train import loop, prepare
     from filiberto.train.export import export_unfinished
     from filiberto.train.job import in_less_memory
+    from filiberto.train.watch import StuckError
 
     job, state = prepare.taken_up(job, run, fingerprint=fingerprint)
     results: list[Validation] = []
@@ -246,14 +247,19 @@ def _train(
         export_unfinished(job, run, facts=facts, language=language)
 
     try:
-        state = loop.train_loop(
-            job,
-            run,
-            state=state,
-            checkpoint_seconds=checkpoint_seconds,
-            on_validation=on_validation,
-            on_checkpoint=on_checkpoint,
-        )
+        while True:
+            try:
+                state = loop.train_loop(
+                    job,
+                    run,
+                    state=state,
+                    checkpoint_seconds=checkpoint_seconds,
+                    on_validation=on_validation,
+                    on_checkpoint=on_checkpoint,
+                )
+                break
+            except StuckError as stuck:
+                job, state = prepare.begun_again(job, run, stuck=stuck.state)
     except torch.OutOfMemoryError:
         # Of several processes one alone cannot go on with less: all begin again from the plan.
         less = in_less_memory(job)

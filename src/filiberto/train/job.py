@@ -81,12 +81,14 @@ def new_job(
     size: str,
     machine: Hardware,
     seed: int,
+    slowed: int = 0,
     ranks: Ranks = ALONE,
 ) -> Job:
     """A job with its first weights, random or a given model's, and a draft of a plan.
 
     Args:
         size: a published one; of no account where the run begins from a model.
+        slowed: how often the rates are to be lowered (see `Plan`).
 
     Raises:
         StateError: shards are damaged, or of another tokenizer than the run's.
@@ -124,6 +126,7 @@ def new_job(
         )
     torch.nn.Module.to(network, machine.device)
     rates = optim.peak_rates(settings, size=nearest_size(shape), goes_on=given is not None)
+    rates = rates.lowered(slowed)
     draft = plan.make_plan(
         settings,
         size=size,
@@ -136,7 +139,7 @@ def new_job(
         device=machine.device,
         precision=machine.precision,
     )
-    draft = replace(draft, parameters=network.num_parameters())
+    draft = replace(draft, parameters=network.num_parameters(), slowed=slowed)
     return Job(
         machine=machine,
         model=network,

@@ -29,7 +29,7 @@ from filiberto.train.model import masked_logits
 from filiberto.train.records import Records
 from filiberto.train.speed import shrunk
 from filiberto.train.step import Pending, StepResult, all_batches, train_step
-from filiberto.train.watch import Validation, Watch
+from filiberto.train.watch import StuckError, Validation, Watch
 
 # Validation masks at this rate, whatever is trained.
 VALIDATION_MASK_RATE = 0.15
@@ -89,6 +89,7 @@ def train_loop(
 
     Raises:
         DivergedError: the gradient was not finite three times in a row.
+        StuckError: it learns nothing but how frequent words are.
         TryAgainError: a signal asked to stop; everything is saved.
         StateError: one row does not fit into the memory.
     """
@@ -121,8 +122,11 @@ def train_loop(
         for result, at_rest in steps.results(state.step):
             state = replace(state, seconds=clock() - started, course=steps.job.course)
             state = watch.account(steps.job, state, result)
-            if at_rest and records and validates(state.step):
-                watch.validated(steps.job, state.step, validate(steps.job))
+            if at_rest and validates(state.step):
+                if records:
+                    watch.validated(steps.job, state.step, validate(steps.job))
+                if job.ranks.of_the_first(int(watch.is_stuck), plan.device):
+                    raise StuckError(state)
             if at_rest and saver.is_due(state.step):
                 state = saver.save(state, records)
                 if records and state.step < steps.job.course.max_steps:

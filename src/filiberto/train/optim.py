@@ -20,6 +20,9 @@ MUON_LR = 0.02
 # Of these rates what a model begins with that has been trained before (docs/log.md).
 _GOING_ON = 0.1
 
+# And what a stuck training begins again with.
+_LOWERED = 0.25
+
 # Peak rates for AdamW, and how many times that beside Muon. Those of tiny and mini were used beside
 # Muon (docs/log.md), not compared with others on real text; base and large: Liu et al. 2019,
 # arXiv:1907.11692, table 9; the rest are guesses.
@@ -40,6 +43,10 @@ class Rates:
 
     adamw: float
     muon: float
+
+    def lowered(self, times: int) -> Rates:
+        """So many times to a quarter."""
+        return Rates(self.adamw * _LOWERED**times, self.muon * _LOWERED**times)
 
 
 def peak_rates(settings: TrainConfig, *, size: Size, goes_on: bool = False) -> Rates:

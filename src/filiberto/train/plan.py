@@ -42,6 +42,7 @@ class Plan:
     Attributes:
         time_seconds: the training's time where that ends it, and `max_steps` only foretells.
         revised_at: the step from which on time and end are others than at the beginning.
+        slowed: how often it has begun again with lower rates, having been stuck.
         size: a published one, or layers and width of a model that was trained elsewhere.
     """
 
@@ -66,6 +67,7 @@ class Plan:
     precision: str
     time_seconds: float | None
     revised_at: int | None = None
+    slowed: int = 0
 
     @classmethod
     def of(cls, data: dict[str, Any]) -> Plan:
@@ -234,7 +236,7 @@ def make_plan(
         row_length=settings.row_length,
         text_tokens=text_tokens,
         max_steps=steps,
-        warmup_steps=min(max(1, round(settings.warmup_share * steps)), steps),
+        warmup_steps=warmup_steps_of(steps, settings),
         decay_share=settings.decay_share,
         batch_rows=batch_rows,
         micro_rows=micro_rows_for(settings, batch_rows=batch_rows, device=device),
@@ -288,11 +290,16 @@ def revised(
     return replace(
         plan,
         max_steps=end,
-        warmup_steps=min(max(1, round(settings.warmup_share * steps)), steps),
+        warmup_steps=warmup_steps_of(steps, settings),
         time_seconds=spent_seconds + seconds,
         revised_at=at_step,
         **intervals(settings, steps=end),
     )
+
+
+def warmup_steps_of(steps: int, settings: TrainConfig) -> int:
+    """Of so many steps, those in which the rate climbs: 1 or more."""
+    return min(max(1, round(settings.warmup_share * steps)), steps)
 
 
 def intervals(settings: TrainConfig, *, steps: int) -> dict[str, Any]:

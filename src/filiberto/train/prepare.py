@@ -85,7 +85,7 @@ def prepared(
     )
     ranks.wait()  # all have read the plan before one writes
     parts = {"settings": settings, "size": chosen, "machine": machine, "seed": seed}
-    job = new_job(run, **parts, ranks=ranks)
+    job = new_job(run, **parts, slowed=kept.slowed if kept else 0, ranks=ranks)
     if kept is None:
         fixed = measured_plan(job, settings=job.settings, seconds=seconds)
         if ranks.writes:
@@ -265,6 +265,60 @@ def taken_up(job: Job, run: Path, *, fingerprint: str) -> tuple[Job, State]:
     if state.step:
         say(f"going on after step {state.step:,} of {course.max_steps:,}")
     return dataclasses.replace(job, course=course), state
+
+
+def begun_again(job: Job, run: Path, *, stuck: State) -> tuple[Job, State]:
+    """A stuck training from random weights once more, with a quarter of its learning rates.
+
+    Where time ends it, what is gone is gone.
+    """
+    before = job.plan
+    slowed = before.slowed + 1
+    fresh = new_job(
+        run,
+        settings=job.settings,
+        size=before.size,
+        machine=job.machine,
+        seed=job.seed,
+        slowed=slowed,
+        ranks=job.ranks,
+    )
+    steps = before.max_steps
+    if before.time_seconds is not None:
+        left = max(0.0, before.time_seconds - stuck.seconds)
+        steps = max(1, round(left * stuck.step / stuck.seconds))
+    fixed = dataclasses.replace(
+        before,
+        slowed=slowed,
+        peak_lr=fresh.plan.peak_lr,
+        max_steps=steps,
+        warmup_steps=plan.warmup_steps_of(steps, job.settings),
+        revised_at=None,
+        **plan.intervals(job.settings, steps=steps),
+    )
+    say(
+        f"stuck: a loss of {job.unigram_loss:.2f} is what guessing by frequency alone gives, "
+        "whatever stands around the hole. Beginning again with a quarter of the learning rates: "
+        f"{fixed.peak_lr:.2g} for AdamW, {steps:,} steps"
+    )
+    job.ranks.wait()
+    if job.ranks.writes:
+        data = json.loads((run / PLAN).read_text(encoding="utf-8"))
+        write_plan(run, fixed, key=data["fingerprint"])
+        shutil.rmtree(run / "checkpoints")
+    job.ranks.wait()
+    state = checkpoint.State(step=0, fingerprint=stuck.fingerprint, seconds=stuck.seconds)
+    return (
+        dataclasses.replace(
+            fresh,
+            plan=fixed,
+            course=fixed.course,
+            full_speed=job.full_speed,
+            unigram_loss=job.unigram_loss,
+            token_bytes=job.token_bytes,
+        ),
+        state,
+    )
 
 
 def write_plan(run: Path, plan: Plan, *, key: str) -> None:

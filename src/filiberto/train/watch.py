@@ -23,8 +23,13 @@ _MAX_BAD_STEPS = 3
 # A loss this far above its last lines is a spike: in standard deviations of theirs, and in nats.
 _SPIKE_DEVIATIONS, _SPIKE_NATS, _LINES = 6.0, 0.2, 10
 
-# After this share of its steps a training that still guesses by frequency alone is stuck.
-_STUCK_AFTER, _STUCK_NATS = 0.25, 0.05
+# After this share of its steps, so many steps and so many tokens, a training that still guesses by
+# frequency alone is stuck, unless it is on its way down.
+_STUCK_AFTER, _STUCK_STEPS, _STUCK_TOKENS = 0.25, 100, 1_000_000
+_STUCK_NATS, _STILL_NATS = 0.05, 0.02
+
+# So often it begins again with lower rates.
+_MOST_SLOWED = 2
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,18 @@ class Validation:
     accuracy: float
 
 
+class StuckError(Exception):
+    """A training that learns nothing but frequencies.
+
+    Attributes:
+        state: as far as it came.
+    """
+
+    def __init__(self, state: State) -> None:
+        super().__init__()
+        self.state = state
+
+
 class Watch:
     """Tells the course of one training, from a state on.
 
@@ -43,6 +60,10 @@ class Watch:
         records: for the process that writes, else None.
         advance: the line of progress.
         on_validation: called with each result; what it returns is printed behind it.
+
+    Attributes:
+        is_stuck: whether the last validation was no better than guessing by frequency alone, late
+            as it is.
     """
 
     def __init__(
@@ -56,7 +77,9 @@ class Watch:
         self._records, self._advance, self._on_validation = records, advance, on_validation
         self._logged = (state.step, state.seconds)
         self._losses: deque[float] = deque(maxlen=_LINES)
-        self._in_spike = self._told_stuck = False
+        self._in_spike = False
+        self._last_loss = math.inf
+        self.is_stuck = False
 
     def account(self, job: Job, state: State, result: StepResult) -> State:
         """What a step came to: into the state, and now and then into the records.
@@ -101,13 +124,20 @@ class Watch:
             f"step {step:>6,} of {job.course.max_steps:,} · {told}"
             f" · {100 * result.accuracy:.1f} % of masked tokens right" + self._on_validation(result)
         )
-        late = step >= _STUCK_AFTER * job.course.max_steps
-        if late and result.loss > job.unigram_loss - _STUCK_NATS and not self._told_stuck:
-            self._told_stuck = True
+        late = step >= max(_STUCK_STEPS, _STUCK_AFTER * job.course.max_steps)
+        self.is_stuck = (
+            late
+            and step * job.plan.batch_tokens >= _STUCK_TOKENS
+            and result.loss > job.unigram_loss - _STUCK_NATS
+            and self._last_loss - result.loss < _STILL_NATS
+        )
+        self._last_loss = result.loss
+        if self.is_stuck and job.plan.slowed == _MOST_SLOWED:
+            self.is_stuck = False  # lower rates have not helped
             say(
                 f"stuck: a loss of {job.unigram_loss:.2f} is what guessing by frequency alone "
-                "gives, whatever stands around the hole. Lower --train.peak-lr or "
-                "--train.muon-lr to a half, give it more steps, or smaller --train.batch-tokens"
+                "gives, whatever stands around the hole. Give it more steps or smaller "
+                "--train.batch-tokens, and look whether the text says anything: filiberto look"
             )
 
     def _log(self, job: Job, state: State, result: StepResult) -> str:
