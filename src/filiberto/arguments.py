@@ -15,6 +15,7 @@ from filiberto.errors import UsageError
 # The flags each command takes, beside those of its own section (`run` takes all sections).
 _SOURCE = ("text", "hub", "hub_config", "hub_split", "max_text")
 _SOURCE += ("documents", "text_field", "engine")
+_WATCHING = ("wandb", "trackio")
 COMMANDS: dict[str, tuple[str, ...]] = {
     "run": (
         *_SOURCE,
@@ -26,12 +27,13 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         "architecture",
         "seed",
         "checkpoint_every",
+        *_WATCHING,
     ),
     "plan": (*_SOURCE, "language", "init_from", "time", "size", "architecture"),
     "corpus": (*_SOURCE, "language", "seed"),
     "tokenizer": ("language", "init_from", "seed"),
     "tokens": ("weights",),
-    "train": ("time", "size", "architecture", "language", "seed", "checkpoint_every"),
+    "train": ("time", "size", "architecture", "language", "seed", "checkpoint_every", *_WATCHING),
     "evaluate": ("language",),
 }
 

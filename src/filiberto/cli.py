@@ -146,6 +146,7 @@ def _dispatch(command: str, arguments: list[str]) -> None:
 
 def _run_stage(command: str, arguments: list[str]) -> None:
     from filiberto.runfolder import lock
+    from filiberto.train import boards
     from filiberto.train.distributed import rank_of_this_process
 
     everything = "--help-all" in arguments
@@ -165,6 +166,8 @@ def _run_stage(command: str, arguments: list[str]) -> None:
         from filiberto.corpus import languages
 
         recipe = dataclasses.replace(recipe, language=languages.canonical(recipe.language))
+    if command in ("run", "train"):
+        boards.require(recipe.trackers)
     ranks = rank_of_this_process()
     if ranks.size > 1 and command != "train":
         raise UsageError(
@@ -239,9 +242,12 @@ def _go_on(command: str, arguments: list[str]) -> None:
         )
     from filiberto import road
     from filiberto.runfolder import lock
+    from filiberto.train import boards
 
+    recipe = load_recipe(path)
+    boards.require(recipe.trackers)
     with lock.own(run):
-        road.go_on(load_recipe(path), run, within=within)
+        road.go_on(recipe, run, within=within)
 
 
 def _made(run: Path) -> dict[str, int]:

@@ -23,6 +23,8 @@ Architecture = Literal["roberta", "modernbert"]
 
 Auto = Literal["auto"]
 
+Tracker = Literal["wandb", "trackio"]
+
 Rule = Literal[
     "too_short",
     "damaged",
@@ -226,11 +228,21 @@ class Recipe:
     """Seed of everything that is drawn: sample, order, masks, weights."""
     checkpoint_every: str = "10m"
     """Wall-clock time between checkpoints, such as 10m."""
+    wandb: bool = False
+    """Show the training on Weights & Biases too (extra filiberto[wandb])."""
+    trackio: bool = False
+    """Show the training on Trackio too (extra filiberto[trackio])."""
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
     tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
     tokens: TokensConfig = field(default_factory=TokensConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
+
+    @property
+    def trackers(self) -> tuple[Tracker, ...]:
+        """Where the training is shown beside TensorBoard."""
+        asked: dict[Tracker, bool] = {"wandb": self.wandb, "trackio": self.trackio}
+        return tuple(name for name, wanted in asked.items() if wanted)
 
     @property
     def ends(self) -> dict[str, str | int | float | None]:

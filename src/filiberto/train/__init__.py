@@ -6,17 +6,26 @@ tokens/*.tokens -> sampler -> masking -> model -> optim -> checkpoints/ -> expor
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filiberto import initial
-from filiberto.config import DEFAULT_TIME, Auto, Recipe, Size, TrainConfig, parse_seconds
+from filiberto.config import (
+    DEFAULT_TIME,
+    Auto,
+    Recipe,
+    Size,
+    Tracker,
+    TrainConfig,
+    parse_seconds,
+)
 from filiberto.console import readable_number, readable_seconds, say
 from filiberto.errors import OtherRunError, TryAgainError
 from filiberto.runfolder import manifest, safeio
 from filiberto.runfolder.manifest import Manifest
+from filiberto.train import boards
 
 if TYPE_CHECKING:
     from filiberto.train.architecture import MaskedLM
@@ -54,6 +63,7 @@ def build(
     force: bool = False,
     more: str | None = None,
     within: str | None = None,
+    trackers: Sequence[Tracker] = (),
 ) -> Manifest:
     """Train the model of a run, go on where a stopped training was, or return what is there.
 
@@ -71,11 +81,13 @@ def build(
         more: time that a training gets on top of what it has left, finished or not; the learning
             rate climbs to where a plan of that length would have it.
         within: time in which a training is brought to its end, whatever its plan says.
+        trackers: where it is shown beside TensorBoard; they may be others after a stop.
 
     Returns:
         The manifest of `model/`.
 
     Raises:
+        UsageError: a tracker is not installed.
         UnfinishedStageError: there are no finished tokens, or no training to give other time to.
         OtherRunError: a training with other settings is there.
         BadDataError: the text is shorter than a row.
@@ -83,6 +95,7 @@ def build(
         TryAgainError: a signal stopped it after saving.
     """
     settings = settings or TrainConfig()
+    boards.require(trackers)
     inputs = {
         "tokens": manifest.require(run, "tokens").content,
         "tokenizer": manifest.require(run, "tokenizer").files["tokenizer.json"],
@@ -125,6 +138,7 @@ def build(
             checkpoint_seconds=parse_seconds(checkpoint_every),
             language=language,
             live_prompt=live_prompt,
+            trackers=trackers,
         )
         if ranks.writes:
             export(job, run, settings=asked, inputs=inputs, facts=facts, language=language)
@@ -157,6 +171,7 @@ def run(
         force=force,
         more=more,
         within=within,
+        trackers=recipe.trackers,
     )
     say(summary(done))
     return done
@@ -227,6 +242,7 @@ def _train(
     checkpoint_seconds: float,
     language: str,
     live_prompt: LivePrompt | None,
+    trackers: Sequence[Tracker],
 ) -> dict[str, Any]:
     import torch
 
@@ -256,6 +272,7 @@ def _train(
                     checkpoint_seconds=checkpoint_seconds,
                     on_validation=on_validation,
                     on_checkpoint=on_checkpoint,
+                    trackers=trackers,
                 )
                 break
             except StuckError as stuck:

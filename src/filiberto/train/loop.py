@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 
 from filiberto.ahead import ahead
+from filiberto.config import Tracker
 from filiberto.console import progress, say
 from filiberto.errors import TryAgainError
 from filiberto.signals import stop_requested
@@ -71,6 +72,7 @@ def train_loop(
     checkpoint_seconds: float,
     on_validation: Callable[[Validation], str],
     on_checkpoint: Callable[[State], object] = lambda state: None,
+    trackers: Sequence[Tracker] = (),
     clock: Callable[[], float] = time.monotonic,
 ) -> State:
     """Train from a state to the last step, which the plan or the clock decides.
@@ -82,6 +84,7 @@ def train_loop(
         checkpoint_seconds: between checkpoints where the plan fixes no steps for them.
         on_validation: called with each result; what it returns is printed behind it.
         on_checkpoint: called after each save in the middle of the training.
+        trackers: where it is shown beside TensorBoard.
         clock: seconds.
 
     Returns:
@@ -101,7 +104,7 @@ def train_loop(
         return step % plan.validate_steps == 0 or step == steps.job.course.max_steps
 
     with (
-        _records(job, run, state) as records,
+        _records(job, run, state, trackers) as records,
         stop_requested() as stopping,
         progress(
             "train",
@@ -122,11 +125,13 @@ def train_loop(
         for result, at_rest in steps.results(state.step):
             state = replace(state, seconds=clock() - started, course=steps.job.course)
             state = watch.account(steps.job, state, result)
-            if at_rest and validates(state.step):
-                if records:
-                    watch.validated(steps.job, state.step, validate(steps.job))
-                if job.ranks.of_the_first(int(watch.is_stuck), plan.device):
-                    raise StuckError(state)
+            to_validate = at_rest and validates(state.step)
+            if records and to_validate:
+                watch.validated(steps.job, state.step, validate(steps.job))
+            if records:
+                records.show()
+            if to_validate and job.ranks.of_the_first(int(watch.is_stuck), plan.device):
+                raise StuckError(state)
             if at_rest and saver.is_due(state.step):
                 state = saver.save(state, records)
                 if records and state.step < steps.job.course.max_steps:
@@ -144,12 +149,14 @@ def train_loop(
 
 
 def _records(
-    job: Job, run: Path, state: State
+    job: Job, run: Path, state: State, trackers: Sequence[Tracker]
 ) -> AbstractContextManager[Records] | nullcontext[None]:
     """The files that tell the course of the training, for the process that writes."""
     if not job.ranks.writes:
         return nullcontext()
-    return closing(Records(run, metrics_bytes=state.metrics_bytes, step=state.step))
+    return closing(
+        Records(run, metrics_bytes=state.metrics_bytes, step=state.step, trackers=trackers)
+    )
 
 
 class _Steps:

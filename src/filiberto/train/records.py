@@ -1,39 +1,48 @@
-"""The course of a training on disk: metrics.jsonl, timings.jsonl and TensorBoard.
+"""The course of a training on disk: metrics.jsonl and timings.jsonl.
 
-metrics.jsonl holds what the arithmetic decides, timings.jsonl what the clock says; TensorBoard's
-files are written from both, where it is installed, and can be thrown away.
+metrics.jsonl holds what the arithmetic decides, timings.jsonl what the clock says; the boards show
+both (see `boards`).
 """
 
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Iterator
-from importlib.util import find_spec
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from filiberto.config import Tracker
+from filiberto.train.boards import open_boards
+
 METRICS = "metrics.jsonl"
 TIMINGS = "timings.jsonl"
-_TENSORBOARD = "tensorboard"
 
 
 class Records:
-    """Appends lines to the two files and to TensorBoard.
+    """Appends lines to the two files, and shows them on the boards.
 
     Args:
         run: the run folder.
         metrics_bytes: where metrics.jsonl ends for the step that training goes on from; what lies
             behind is cut off, since those steps are taken again.
         step: that step.
+        trackers: where it is shown beside TensorBoard.
     """
 
-    def __init__(self, run: Path, *, metrics_bytes: int, step: int) -> None:
+    def __init__(
+        self, run: Path, *, metrics_bytes: int, step: int, trackers: Sequence[Tracker] = ()
+    ) -> None:
         _cut(run / METRICS, metrics_bytes)
         _cut(run / TIMINGS, _end_of_step(run / TIMINGS, step))
         self._metrics = (run / METRICS).open("ab")
         self._timings = (run / TIMINGS).open("ab")
-        self._board = _board(run)
+        self._boards = open_boards(run, trackers)
+        self._unseen: defaultdict[int, dict[str, float]] = defaultdict(dict)
+        for path in (run / METRICS, run / TIMINGS):
+            for line in read_lines(path):
+                self._unseen[line.pop("step")].update(line)
+        self.show()
 
     def metrics(self, step: int, **values: float) -> None:
         """Add what the arithmetic gave at a step."""
@@ -43,24 +52,29 @@ class Records:
         """Add what the clock gave at a step."""
         self._append(self._timings, step, values)
 
+    def show(self) -> None:
+        """Show on the boards what has come, each step with all its values."""
+        for step in sorted(self._unseen):
+            for board in self._boards:
+                board.add(step, self._unseen[step])
+        self._unseen.clear()
+
     @property
     def metrics_bytes(self) -> int:
         """Length of metrics.jsonl now."""
         return self._metrics.tell()
 
     def close(self) -> None:
-        """Close the files."""
+        """Close files and boards."""
         self._metrics.close()
         self._timings.close()
-        if self._board is not None:
-            self._board.close()
+        for board in self._boards:
+            board.close()
 
     def _append(self, file: Any, step: int, values: dict[str, float]) -> None:
         file.write(json.dumps({"step": step, **values}).encode() + b"\n")
         file.flush()
-        if self._board is not None:
-            for name, value in values.items():
-                self._board.add_scalar(name, value, step)
+        self._unseen[step].update(values)
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
@@ -75,22 +89,6 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
 def last_seconds(run: Path) -> float:
     """Training time of the last line of timings.jsonl, saved steps or not; 0 without one."""
     return max((line.get("seconds", 0.0) for line in read_lines(run / TIMINGS)), default=0.0)
-
-
-def _board(run: Path) -> Any:
-    """A fresh TensorBoard log, filled with what the two files hold; None without TensorBoard."""
-    if find_spec("tensorboard") is None:
-        return None
-    from torch.utils.tensorboard import SummaryWriter
-
-    shutil.rmtree(run / _TENSORBOARD, ignore_errors=True)
-    writer = SummaryWriter(str(run / _TENSORBOARD))
-    for path in (run / METRICS, run / TIMINGS):
-        for line in read_lines(path):
-            step = line.pop("step")
-            for name, value in line.items():
-                writer.add_scalar(name, value, step)
-    return writer
 
 
 def _cut(path: Path, length: int) -> None:
