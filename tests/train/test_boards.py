@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -96,6 +97,33 @@ def test_a_step_that_is_taken_again_is_told_once_and_the_run_is_the_same(
     assert configs[3] > SHORT.max_steps
 
 
+def test_what_a_kill_leaves_of_an_offline_run_is_written_again(
+    run: Path, packages: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed_at(5, run, "wandb")  # which ends well
+    with monkeypatch.context() as patch:
+        patch.setattr(boards._WandB, "close", lambda _: None)
+        killed_at(9, run, "wandb")  # which does not
+    build(run, "wandb")
+    parts = sorted((run / "wandb").glob("offline-run-*"))
+    steps = [[int(step) for step in (part / "steps").read_text().split()] for part in parts]
+    assert len(parts) == 2
+    assert steps[0] + steps[1] == sorted(written(run))
+
+
+def test_online_the_server_says_which_steps_it_has(
+    run: Path, packages: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed_at(5, run, "wandb")
+    offline = len(came(packages, "wandb"))
+    (packages / "wandb" / "log.jsonl").unlink()  # never uploaded
+    monkeypatch.setenv("WANDB_API_KEY", "k" * 40)
+    killed_at(7, run, "wandb")
+    build(run, "wandb")
+    assert offline > 0
+    assert [told["step"] for told in came(packages, "wandb")] == sorted(written(run))
+
+
 def test_a_tracker_may_come_late_and_stay_away_for_a_while(run: Path, packages: Path) -> None:
     killed_at(5, run)
     killed_at(7, run, "trackio")
@@ -146,9 +174,12 @@ def test_a_tracker_that_hangs_holds_nothing_up(
     server = threading.Event()
     monkeypatch.setattr(boards, "require", lambda trackers: None)
     monkeypatch.setattr(boards, "_END_SECONDS", 0.0)
-    monkeypatch.setitem(boards._TRACKERS, "wandb", lambda *_: server.wait())
+    monkeypatch.setitem(boards._TRACKERS, "wandb", lambda *_: server.wait() and Mock())
     build(run, "wandb")
     server.set()
+    for thread in threading.enumerate():
+        if thread.name == "wandb":
+            thread.join()
     assert (run / "model" / "manifest.json").is_file()
     assert "wandb: it does not come to an end; the training goes" in capsys.readouterr().out
 
@@ -181,6 +212,7 @@ def test_without_a_flag_no_tracker_is_imported(run: Path, packages: Path) -> Non
     assert not set(BOTH) & set(sys.modules)
     assert not any(came(packages, name, "init") for name in BOTH)
     assert not list((run / "checkpoints").glob("*.json"))
+    assert not (run / "wandb").exists()
 
 
 def test_only_the_process_that_writes_tells_trackers(run: Path, packages: Path) -> None:

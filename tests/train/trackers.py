@@ -23,6 +23,9 @@ class Run:
 
     def log(self, values, step=None, commit=None):
         told("log", id=self.id, step=step, values=values)
+        if self.offline:
+            with (Path(self.dir).parent / "steps").open("a") as file:
+                print(step, file=file)
 
     def finish(self):
         told("finish", id=self.id)
@@ -43,7 +46,16 @@ def login(*, prompt=True, verify=True):
 def init(*, project, name, id, resume, config, allow_val_change, dir, mode, settings):
     assert resume == "allow" and allow_val_change
     told("init", id=id, project=project, name=name, config=config)
-    return Run(id, offline=(mode or os.environ.get("WANDB_MODE")) == "offline")
+    run = Run(id, offline=(mode or os.environ.get("WANDB_MODE")) == "offline")
+    lines = [json.loads(line) for line in LOG.read_text().splitlines()]
+    parts = sum(line["what"] == "init" for line in lines)
+    run.dir = Path(dir, "wandb", f"{'offline-' * run.offline}run-{parts}-{id}", "files")
+    run.dir.mkdir(parents=True)
+    # Offline it knows of no step before, online its server does.
+    run.step = 0
+    if not run.offline:
+        run.step = max((line["step"] + 1 for line in lines if line["what"] == "log"), default=0)
+    return run
 """
 
 _TRACKIO = """

@@ -27,6 +27,9 @@ from filiberto.runfolder import safeio
 
 PROJECT = "filiberto"
 
+# In a part of a run that wandb has written to its end.
+_WHOLE = "whole"
+
 # How long a server may take to answer, and a tracker in all when the training is over.
 _ANSWER_SECONDS, _END_SECONDS = 20.0, 30.0
 
@@ -86,7 +89,7 @@ class _TensorBoard:
 
 
 class _Memory:
-    """How a tracker knows a training, and which step it was told last.
+    """How a tracker knows a training, and the last step that it has.
 
     It lies with the checkpoints: it goes where they go, and is thrown away with them.
     """
@@ -97,11 +100,10 @@ class _Memory:
         self.run_id: str = known.get("id") or secrets.token_hex(4)
         self.step: int | None = known.get("step")
 
-    def told(self, step: int) -> None:
-        """Keep in mind that the tracker has this step."""
-        self.step = step
+    def keep(self) -> None:
+        """Write it down."""
         self._path.parent.mkdir(exist_ok=True)
-        safeio.write_json(self._path, {"id": self.run_id, "step": step})
+        safeio.write_json(self._path, {"id": self.run_id, "step": self.step})
 
 
 class _Aside:
@@ -134,12 +136,12 @@ class _Aside:
     def _serve(self, run: Path, begin: Callable[[Path, _Memory, dict[str, Any]], Board]) -> None:
         try:
             memory = _Memory(run / "checkpoints" / f"{self._name}.json")
+            memory.keep()
             plan = json.loads((run / "plan.json").read_text(encoding="utf-8"))
             with closing(begin(run.resolve(), memory, plan)) as board:
                 for step, values in iter(self._steps.get, None):
                     if memory.step is None or step > memory.step:
                         board.add(step, values)
-                        memory.told(step)
         except Exception as error:  # of whatever kind: it is not the training's
             self._tell(f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
 
@@ -148,9 +150,16 @@ class _Aside:
 
 
 class _WandB:
-    """A run of Weights & Biases (wandb 0.31)."""
+    """A run of Weights & Biases (wandb 0.31).
+
+    Online its server says which steps it has. Offline wandb writes 32 KB at a time: a part of the
+    run without its end, which a kill leaves, is thrown away and written again.
+    """
 
     def __init__(self, run: Path, memory: _Memory, plan: dict[str, Any]) -> None:
+        for part in (run / "wandb").glob(f"offline-run-*-{memory.run_id}"):
+            if not (part / _WHOLE).exists():
+                shutil.rmtree(part)
         import wandb  # pyright: ignore[reportMissingImports]
 
         # Only what we log is sent: no console, no code, nothing of the machine.
@@ -180,16 +189,22 @@ class _WandB:
             mode=None if known else "offline",
             settings=settings,
         )
+        self._memory, self._part = memory, Path(self._run.dir).parent
         if self._run.offline:
             say(f"wandb: offline; upload it later: wandb sync {run / 'wandb'}/offline-run-*")
         elif self._run.url:
+            memory.step = self._run.step - 1
             say(f"wandb: {self._run.url}")
 
     def add(self, step: int, values: dict[str, float]) -> None:
         self._run.log(values, step=step, commit=True)
+        self._memory.step = step
 
     def close(self) -> None:
         self._run.finish()
+        if self._run.offline:
+            (self._part / _WHOLE).touch()
+        self._memory.keep()
 
 
 class _Trackio:
@@ -209,9 +224,12 @@ class _Trackio:
         )
         # It resumes by name, and another folder may have the same.
         self._run.id = memory.run_id
+        self._memory = memory
 
     def add(self, step: int, values: dict[str, float]) -> None:
         self._run.log(values, step=step)
+        self._memory.step = step
+        self._memory.keep()
 
     def close(self) -> None:
         self._run.finish()
