@@ -32,7 +32,8 @@ def test_an_empty_folder_is_guessed_from_the_files_and_stays_empty(
     assert not found.text.exact
     assert found.text.bytes == pytest.approx(text_file.stat().st_size, rel=0.01)
     assert found.speed == "estimate"
-    assert found.hours == pytest.approx(1 / 6)
+    assert found.hours < 1 / 6  # so little text is not read for ten minutes
+    assert any("bears to be read 20 times" in line for line in found.warnings)
     assert found.expected is None
     assert dict(table(found))["expected"].startswith("nothing foretold before")
 
@@ -81,7 +82,7 @@ def test_another_machine_is_an_estimate_that_fits_it(mini_run: Path, recipe: Rec
     assert found.plan.precision == "fp16"
     assert found.memory_gb < 16
     assert found.plan.micro_rows < found.plan.batch_rows
-    assert found.cost == pytest.approx(1.0)
+    assert found.cost == pytest.approx(found.hours * 0.5)
     assert forecast(large, mini_run, hardware="h100").plan.micro_rows > found.plan.micro_rows
 
 

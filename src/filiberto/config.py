@@ -138,10 +138,9 @@ class TrainConfig:
     optimizer: Literal["adamw", "muon"] = "muon"
     """'muon' for the matrices of the layers and AdamW for the rest, or 'adamw' for all weights."""
     peak_lr: float | Auto = "auto"
-    """Highest learning rate of AdamW; 'auto' takes it from size and optimizer, less with
-    --init-from."""
-    muon_lr: float | Auto = "auto"
-    """Highest learning rate of Muon; 'auto' is 0.02, less with --init-from."""
+    """Highest learning rate of AdamW; 'auto' takes it from size and optimizer."""
+    muon_lr: float = 0.02
+    """Highest learning rate of Muon."""
     warmup_share: float = 0.06
     """Share of the steps in which the learning rate climbs from zero (0 to 1)."""
     decay_share: float = 0.2

@@ -86,13 +86,15 @@ def forecast(
     seconds = training_seconds(whole, elapsed=waiting)
     place = _place(recipe, hardware)
     plan, speed = _plan(recipe, run if text.exact else None, text, seconds=seconds, place=place)
+    used_up = plan.time_seconds is not None and not plan.ends_early
+    hours = (parse_seconds(whole) if used_up else waiting + plan.seconds) / 3_600
     return foresee(
         _fitting(plan, recipe, place=place),
         text,
         recipe.train,
         place=place,
         speed=speed,
-        hours=(parse_seconds(whole) if plan.time_seconds else waiting + plan.seconds) / 3_600,
+        hours=hours,
         price_per_hour=price_per_hour,
     )
 
@@ -155,7 +157,7 @@ def _plan(
         text_tokens=text.tokens,
         seconds=seconds,
         tokens_per_second=speed,
-        peak_lr=optim.peak_rates(settings, size=size, goes_on=given is not None).adamw,
+        peak_lr=optim.peak_rates(settings, size=size).adamw,
         **where,
     )
     return made, "estimate"

@@ -9,13 +9,13 @@ from filiberto.config import TrainConfig
 from filiberto.errors import StateError
 from filiberto.train import checkpoint
 from filiberto.train.checkpoint import State
-from filiberto.train.optim import make_optimizers, set_rates
+from filiberto.train.optim import Rates, make_optimizers, set_rates
 from tests.train.conftest import model_of
 
 
 def fresh(seed: int = 0):
     model = model_of(seed=seed)
-    return model, make_optimizers(model, TrainConfig(optimizer="muon"), peak_lr=1e-3)
+    return model, make_optimizers(model, TrainConfig(), rates=Rates(1e-3, 0.02))
 
 
 def trained(seed: int = 0):

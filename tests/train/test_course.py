@@ -151,10 +151,19 @@ class Machine:
         return self.now
 
 
-def timed(run: Path, monkeypatch: pytest.MonkeyPatch, machine: Machine, **revision: Any) -> State:
+def timed(
+    run: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    machine: Machine,
+    *,
+    most_steps: int | None = None,
+    **revision: Any,
+) -> State:
     """A training that was planned for 200 steps of a second each, or the rest of it."""
     job = job_of(run, dataclasses.replace(MINIATURE, max_steps=200, log_steps=2))
     plan = dataclasses.replace(job.plan, time_seconds=200.0, validate_steps=1_000)
+    if most_steps is not None:
+        plan = dataclasses.replace(plan, most_steps=most_steps)
     if revision:
         plan = revised(plan, job.settings, **revision)
     job, state = taken_up(dataclasses.replace(job, plan=plan), run, fingerprint="mine")
@@ -213,6 +222,15 @@ def test_it_ends_on_time_at_rate_zero_whatever_the_machine_does(
     assert max(steps) < one  # no leap
     lines = [line for line in read_lines(run / "metrics.jsonl") if "learning_rate" in line]
     assert lines[-1]["learning_rate"] < 2 * one * MINIATURE.peak_lr  # type: ignore[operator]
+
+
+def test_it_ends_early_where_the_text_bears_no_more(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = Machine(lambda gone: 0.5)
+    state = timed(run, monkeypatch, machine, most_steps=150)
+    assert state.step == 150
+    assert machine.rates[-1] < 0.05
 
 
 def test_what_was_lost_before_a_restart_counts(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,10 +51,3 @@ def test_a_set_rate_beats_the_sizes_own() -> None:
 def test_adamw_goes_faster_beside_muon() -> None:
     assert peak_rates(TrainConfig(optimizer="muon"), size="mini") == Rates(2e-3, 0.02)
     assert peak_rates(TrainConfig(optimizer="adamw"), size="mini").adamw == 1e-3
-
-
-def test_weights_that_were_trained_before_move_slower_unless_told_otherwise() -> None:
-    fresh, given = (peak_rates(TrainConfig(), size="mini", goes_on=on) for on in (False, True))
-    assert given.adamw < fresh.adamw / 2
-    assert given.muon < fresh.muon / 2
-    assert peak_rates(TrainConfig(muon_lr=0.5), size="mini", goes_on=True).muon == 0.5

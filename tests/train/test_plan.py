@@ -12,6 +12,7 @@ from filiberto.train.plan import (
     make_plan,
     micro_rows_for,
     moved,
+    revised,
     training_seconds,
 )
 from filiberto.train.sizes import SIZES
@@ -55,6 +56,16 @@ def test_steps_and_epochs_end_the_run_instead() -> None:
     plan = plan_of(epochs=2.0, batch_tokens=8_192)
     assert plan.max_steps == 244
     assert plan.epochs == pytest.approx(2.0, abs=0.005)
+
+
+def test_a_text_is_read_no_more_often_than_it_bears() -> None:
+    short = {**MEASURED, "text_tokens": 100_000, "seconds": 1e6}
+    plan = make_plan(TrainConfig(), size="tiny", **short)
+    assert plan.ends_early
+    assert plan.epochs == pytest.approx(law.MOST_EPOCHS, rel=0.01)
+    assert not make_plan(TrainConfig(epochs=200.0), size="tiny", **short).ends_early
+    more = revised(plan, TrainConfig(), seconds=1e6, at_step=plan.max_steps, spent_seconds=10.0)
+    assert more.epochs > 2 * law.MOST_EPOCHS
 
 
 def test_auto_intervals_never_fall_just_before_the_end() -> None:

@@ -22,8 +22,6 @@ from filiberto.train.sizes import Shape
 # A model that has read less than this is still learning which words are frequent.
 _FEW_TOKENS = 2_000_000
 
-_MANY_EPOCHS = 40
-
 # Of the memory there is, so much may be used.
 FULL = 0.9
 
@@ -254,8 +252,14 @@ def _warnings(plan: Plan, *, memory: float, place: Place) -> Iterator[str]:
             f"{readable_number(_FEW_TOKENS)} a model knows which words are frequent and little "
             "more. Give it more --time, or a smaller --size"
         )
-    if plan.epochs > _MANY_EPOCHS:
+    more_text = "More text would teach more: filiberto languages shows what is open, --hub takes it"
+    if plan.ends_early:
         yield (
-            f"the text is read {plan.epochs:.0f} times; more of it would teach more than more "
-            "time: filiberto languages shows open text, --hub takes it"
+            f"the text bears to be read {plan.epochs:.0f} times, so training ends after about "
+            f"{readable_seconds(plan.seconds)}. {more_text}"
+        )
+    elif plan.epochs > law.MOST_EPOCHS:
+        yield (
+            f"the text is read {plan.epochs:.0f} times; after {law.MOST_EPOCHS:.0f} it taught "
+            f"nothing more where that was measured. {more_text}"
         )

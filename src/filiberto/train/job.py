@@ -108,7 +108,7 @@ def new_job(
         )
         for split, stream in streams.items()
     }
-    if given := initial.of(run):
+    if initial.of(run):
         network = _given_model(run, settings)
         shape = shape_of(network.config)
         size = shape.name
@@ -125,7 +125,7 @@ def new_job(
             seed=seed,
         )
     torch.nn.Module.to(network, machine.device)
-    rates = optim.peak_rates(settings, size=nearest_size(shape), goes_on=given is not None)
+    rates = optim.peak_rates(settings, size=nearest_size(shape))
     rates = rates.lowered(slowed)
     draft = plan.make_plan(
         settings,

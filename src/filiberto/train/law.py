@@ -30,6 +30,10 @@ FIT_ERROR, ERROR = 0.011, 0.09
 """The greatest miss of the fit, as a share of the unigram loss; and what is to be reckoned with for
 other texts: the one that was tried, Telugu, came out 0.082 above the law (docs/log.md)."""
 
+MOST_EPOCHS = 20.0
+"""Passes after which a text taught nothing more (docs/log.md): a time that would bring more is not
+used up."""
+
 MEASURED: dict[Size, tuple[float, float]] = {"tiny": (1e6, 16e6), "mini": (1e6, 4e6)}
 """Least and most tokens that were read, by size."""
 

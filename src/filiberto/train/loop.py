@@ -230,6 +230,7 @@ class _Steps:
             return
         end = self._pace.end(step, self._seconds(), share=job.course.share(step))
         if end is not None:
+            end = min(end, job.plan.most_steps or end)
             end = job.ranks.of_the_first(end, job.plan.device)
             self.job = replace(job, course=job.course.drawn_to(end, at=step))
 

@@ -14,13 +14,7 @@ from filiberto.train.muon import Muon
 if TYPE_CHECKING:
     from filiberto.train.architecture import MaskedLM
 
-# Muon's own, the same for all sizes (docs/log.md).
-MUON_LR = 0.02
-
-# Of these rates what a model begins with that has been trained before (docs/log.md).
-_GOING_ON = 0.1
-
-# And what a stuck training begins again with.
+# What a stuck training begins again with.
 _LOWERED = 0.25
 
 # Peak rates for AdamW, and how many times that beside Muon. Those of tiny and mini were used beside
@@ -49,19 +43,17 @@ class Rates:
         return Rates(self.adamw * _LOWERED**times, self.muon * _LOWERED**times)
 
 
-def peak_rates(settings: TrainConfig, *, size: Size, goes_on: bool = False) -> Rates:
-    """As set, or the size's and the optimizer's.
+def peak_rates(settings: TrainConfig, *, size: Size) -> Rates:
+    """As set, or the size's and the optimizer's, also for weights that were trained before.
 
     Args:
         settings: of the training.
         size: a published one, or the nearest.
-        goes_on: the weights have been trained before.
     """
-    adamw, muon = settings.peak_lr, settings.muon_lr
-    less = _GOING_ON if goes_on else 1.0
+    adamw = settings.peak_lr
     if adamw == "auto":
-        adamw = less * PEAK_LR[size] * (_BESIDE_MUON if settings.optimizer == "muon" else 1)
-    return Rates(adamw, less * MUON_LR if muon == "auto" else muon)
+        adamw = PEAK_LR[size] * (_BESIDE_MUON if settings.optimizer == "muon" else 1)
+    return Rates(adamw, settings.muon_lr)
 
 
 def make_optimizers(

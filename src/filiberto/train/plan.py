@@ -14,7 +14,7 @@ from filiberto.config import Architecture, Auto, Size, TrainConfig, parse_second
 from filiberto.console import readable_number, readable_seconds
 from filiberto.train.course import Course
 from filiberto.train.flops import expected_speed
-from filiberto.train.law import MEASURED, relative_loss
+from filiberto.train.law import MEASURED, MOST_EPOCHS, relative_loss
 from filiberto.train.sizes import SIZES, Shape, num_parameters
 
 # With no --size, the largest size whose seconds have come, on a GPU: guesses, not measured yet.
@@ -42,6 +42,7 @@ class Plan:
     Attributes:
         time_seconds: the training's time where that ends it, and `max_steps` only foretells.
         revised_at: the step from which on time and end are others than at the beginning.
+        most_steps: for as many passes as the text bears, where time would bring more.
         slowed: how often it has begun again with lower rates, having been stuck.
         size: a published one, or layers and width of a model that was trained elsewhere.
     """
@@ -68,6 +69,7 @@ class Plan:
     time_seconds: float | None
     revised_at: int | None = None
     slowed: int = 0
+    most_steps: int | None = None
 
     @classmethod
     def of(cls, data: dict[str, Any]) -> Plan:
@@ -110,6 +112,11 @@ class Plan:
         return f"{epochs:.2g} epochs" if epochs < 100 else f"{epochs:,.0f} epochs"
 
     @property
+    def ends_early(self) -> bool:
+        """Whether the text is read as often as it bears before the time is over."""
+        return self.max_steps == self.most_steps
+
+    @property
     def seconds(self) -> float:
         """Expected training time."""
         return self.train_tokens / self.tokens_per_second
@@ -149,6 +156,7 @@ def choose_size(
 
     def loss(size: Size) -> float:
         tokens = seconds * expected_speed(SIZES[size], settings, **where)
+        tokens = min(tokens, MOST_EPOCHS * text_tokens)
         return relative_loss(size, tokens=tokens, text_tokens=text_tokens)
 
     return min(MEASURED, key=loss)
@@ -221,6 +229,10 @@ def make_plan(
         steps = round(settings.epochs * text_tokens / batch_tokens)
     else:
         steps = int(_tokens_in(seconds, tokens_per_second, batch_tokens, settings) / batch_tokens)
+    most_steps = None
+    if is_timed(settings):
+        most_steps = max(1, round(MOST_EPOCHS * text_tokens / batch_tokens))
+        steps = min(steps, most_steps)
     steps = max(1, steps)
     return Plan(
         architecture=settings.architecture,
@@ -246,6 +258,7 @@ def make_plan(
         device=device,
         precision=precision,
         time_seconds=seconds if is_timed(settings) else None,
+        most_steps=most_steps,
     )
 
 
@@ -293,6 +306,7 @@ def revised(
         warmup_steps=warmup_steps_of(steps, settings),
         time_seconds=spent_seconds + seconds,
         revised_at=at_step,
+        most_steps=None,
         **intervals(settings, steps=end),
     )
 

@@ -132,7 +132,8 @@ def _text(run: Path, plan: Plan) -> Text:
 
 
 def _tell(plan: Plan, text: Text, settings: TrainConfig, machine: Hardware) -> None:
-    hours = (plan.time_seconds or plan.seconds) / 3_600
+    seconds = plan.seconds if plan.ends_early else plan.time_seconds or plan.seconds
+    hours = seconds / 3_600
     place = Place.of(machine)
     for line in lines(foresee(plan, text, settings, place=place, speed="measured", hours=hours)):
         say(line)
@@ -287,6 +288,7 @@ def begun_again(job: Job, run: Path, *, stuck: State) -> tuple[Job, State]:
     if before.time_seconds is not None:
         left = max(0.0, before.time_seconds - stuck.seconds)
         steps = max(1, round(left * stuck.step / stuck.seconds))
+        steps = min(steps, before.most_steps or steps)
     fixed = dataclasses.replace(
         before,
         slowed=slowed,
