@@ -73,7 +73,7 @@ CANDIDATES: dict[str, dict[str, Any]] = {
     },
     **{
         f"AdamW {rate}": {"settings": {"optimizer": "adamw", "peak_lr": rate}}
-        for rate in (2.5e-4, 5e-4, 1e-3, 2e-3, 4e-3)
+        for rate in (2.5e-4, 5e-4, 1e-3, 2e-3, 4e-3, 8e-3)
     },
     **{f"mask rate {rate}": {"settings": {"mask_rate": rate}} for rate in (0.15, 0.2, 0.4)},
     "mask rate 0.4 to 0.15": {"mask_rates": [0.4, 0.3, 0.2, 0.15]},
