@@ -186,7 +186,7 @@ def summary(done: Manifest) -> str:
         if facts["words"]
         else "no validation text to measure it on"
     )
-    origin = f"that of {given}"
+    origin = f"it is that of {given}"
     if not given:
         origin = (
             f"learned from {done.facts['sample']['bytes'] / 1e6:,.1f} MB with "
