@@ -48,7 +48,7 @@ def main() -> None:
     rows = [row for row in trainings(arguments, run, whole) if row is not None]
     fitted = fit([row for row in rows if is_fitted(row)])
     for row in rows:
-        row["law"] = round(share_of(row, **fitted), 4)
+        row |= {"law": round(share_of(row, **fitted), 4), "fitted": is_fitted(row)}
         read, there = row["tokens"] / MILLION, row["text_tokens"] / MILLION
         print(
             f"{row['size']:6} {read:4.0f}M of {there:5.2f}M  {row['share']:.3f}"

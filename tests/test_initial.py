@@ -11,7 +11,7 @@ import torch
 import transformers
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
-from filiberto import evaluate, plan, tokenizer, tokens, train
+from filiberto import evaluate, plan, road, tokenizer, tokens, train
 from filiberto.config import EvaluateConfig, Recipe
 from filiberto.errors import OtherRunError, StateError, UnfinishedStageError, UsageError
 from filiberto.evaluate.fill import fill
@@ -193,6 +193,12 @@ def test_arithmetic_that_is_not_the_engines_is_refused(run: Path, tmp_path: Path
     with pytest.raises(UsageError, match=r"no config\.json"):
         tokenizer.build(run, init_from=tmp_path / "nowhere")
     assert not (run / "tokenizer").exists()
+
+
+def test_what_is_no_model_is_refused_before_the_first_stage(tmp_path: Path) -> None:
+    recipe = Recipe(text=("nothing.txt",), init_from=str(tmp_path / "nowhere"))
+    with pytest.raises(UsageError, match=r"no config\.json"):
+        road.run(recipe, tmp_path / "run")
 
 
 def test_another_model_is_another_run(run: Path, tmp_path: Path) -> None:

@@ -39,11 +39,7 @@ def take(run: Path, source: Path, *, force: bool = False) -> Manifest:
     there = manifest.read(run / INITIAL)
     if there is not None and not force and not source.is_dir():
         return there  # its copy is all that is needed
-    if not (source / "config.json").is_file():
-        raise UsageError(
-            f"--init-from {source}: there is no config.json",
-            hint="name the folder of a model, with config.json, weights and tokenizer in it",
-        )
+    check(run, source)
     inputs = {
         file.name: safeio.sha256_of(file) for file in sorted(source.iterdir()) if _wanted(file)
     }
@@ -59,6 +55,22 @@ def take(run: Path, source: Path, *, force: bool = False) -> Manifest:
             inputs=inputs,
             facts={"name": _name(source.resolve())},
             seconds=time.perf_counter() - start,
+        )
+
+
+def check(run: Path, source: Path) -> None:
+    """Refuse at once, before any stage, what is no model that can be trained here.
+
+    Raises:
+        UsageError: it is no folder of a model, and none was copied from it before.
+        StateError: it is a model of another kind.
+    """
+    if (source / "config.json").is_file():
+        configuration(source)
+    elif manifest.read(run / INITIAL) is None:
+        raise UsageError(
+            f"--init-from {source}: there is no config.json",
+            hint="name the folder of a model, with config.json, weights and tokenizer in it",
         )
 
 

@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from filiberto import initial
 from filiberto.config import ITALIAN, PHRASEBOOK, SECTIONS, Recipe
 from filiberto.console import readable_seconds, say
 from filiberto.runfolder import manifest
@@ -32,6 +33,8 @@ Now with real text, of any language; your own, or open text from the Hub:
 def run(recipe: Recipe, run: Path, *, force: bool = False) -> None:
     """The command `filiberto run`: every stage that is not finished yet, into one folder."""
     start = time.monotonic()
+    if recipe.init_from:
+        initial.check(run, Path(recipe.init_from))
     demo = PHRASEBOOK in recipe.text
     if demo:
         say(_DEMO.format(run=run))

@@ -27,8 +27,9 @@ def plan_for(size: Any, **more: Any) -> Plan:
 
 def test_the_law_says_what_was_measured_within_its_error() -> None:
     rows = json.loads((RESULTS / "law.json").read_text())["rows"]
-    assert len(rows) >= 8
-    for row in rows:
+    fitted = [row for row in rows if row["fitted"]]
+    assert len(fitted) >= 8
+    for row in fitted:
         foretold = law.relative_loss(
             row["size"], tokens=row["tokens"], text_tokens=row["text_tokens"]
         )
