@@ -90,10 +90,9 @@ def fit(rows: list[dict[str, Any]]) -> dict[str, float]:
     """
     fresh = [row for row in rows if row["tokens"] <= 3 * row["text_tokens"]]
     found = [
-        linear(fresh, alpha=alpha, gamma=gamma, beta=beta, passes=PUBLISHED_PASSES)
+        linear(fresh, alpha=alpha, beta=beta, passes=PUBLISHED_PASSES)
         for alpha in np.arange(0.05, 0.61, 0.05)
-        for gamma in np.arange(0.0, 0.41, 0.02)
-        for beta in np.arange(0.3, 1.01, 0.02)
+        for beta in np.arange(0.1, 1.01, 0.02)
     ]
     law = min(found, key=lambda law: left(fresh, law))
     if len(fresh) == len(rows):  # none has read a text often enough to tell
@@ -110,8 +109,8 @@ def is_fitted(row: dict[str, Any]) -> bool:
 def linear(rows: list[dict[str, Any]], **powers: float) -> dict[str, float]:
     """The law with these powers."""
     size, read = weights(rows), np.array([effective(row, powers["passes"]) for row in rows])
-    last = size ** -powers["gamma"] * read ** -powers["beta"]
-    terms = np.stack([np.ones(len(rows)), size ** -powers["alpha"], last], 1)
+    terms = [np.ones(len(rows)), size ** -powers["alpha"], read ** -powers["beta"]]
+    terms = np.stack(terms, 1)
     shares = np.array([row["share"] for row in rows])
     floor, a, b = np.linalg.lstsq(terms, shares, rcond=None)[0]
     if min(floor, a) < 0:  # nothing is below zero: without the term of the size
@@ -140,8 +139,7 @@ def effective(row: dict[str, Any], passes: float) -> float:
 def share_of(row: dict[str, Any], *, floor: float, a: float, b: float, **powers: float) -> float:
     (size,) = weights([row])
     read = effective(row, powers["passes"])
-    last = b * size ** -powers["gamma"] * read ** -powers["beta"]
-    return float(floor + a * size ** -powers["alpha"] + last)
+    return float(floor + a * size ** -powers["alpha"] + b * read ** -powers["beta"])
 
 
 def plot(rows: list[dict[str, Any]], fitted: dict[str, float], path: Path) -> None:
