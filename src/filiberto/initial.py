@@ -135,7 +135,7 @@ def load(folder: Path, *, dropout: float | None = None) -> MaskedLM:
         changed = dict.fromkeys(arithmetic_named(architecture).DROPOUTS, dropout)
     try:
         return getattr(transformers, name).from_pretrained(
-            folder, local_files_only=True, dtype="float32", **changed
+            folder, local_files_only=True, use_safetensors=True, dtype="float32", **changed
         )
     except Exception as error:  # safetensors, JSON and shape errors have no common class
         raise StateError(f"{folder} cannot be loaded: {error}") from None
@@ -147,7 +147,7 @@ def _name(source: Path) -> str:
 
 
 def _wanted(file: Path) -> bool:
-    return file.is_file() and file.suffix in (".json", ".safetensors", ".bin", ".txt", ".model")
+    return file.is_file() and file.suffix in (".json", ".safetensors", ".txt", ".model")
 
 
 def _copy(source: Path, folder: Path) -> None:
