@@ -109,7 +109,7 @@ def _train(run: Path) -> None:
     own = run / RECIPE_FILE
     recipe = load_recipe(*[own] if own.is_file() else [])
     tokenizer = bpe.load(run / "tokenizer")
-    special = bpe.special_ids(tokenizer, run / "tokenizer")
+    special = bpe.special_ids(tokenizer, bpe.special_tokens(run / "tokenizer"))
     length = recipe.train.row_length
     stream = open_stream(run / "tokens", split="train")
     sampler = Sampler(stream, row_length=length, bos_id=special["<s>"], seed=recipe.seed)

@@ -44,7 +44,7 @@ def test_decoding_gives_the_text_back_in_nfc(folder: Path, text: str) -> None:
 
 
 def test_specials_come_first_in_the_articles_order(folder: Path) -> None:
-    assert bpe.special_ids(bpe.load(folder), folder) == {
+    assert bpe.special_ids(bpe.load(folder), bpe.special_tokens(folder)) == {
         "<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3, "<mask>": 4,
     }  # fmt: skip
 
@@ -61,7 +61,7 @@ def test_a_literal_mask_in_a_document_is_ordinary_text(folder: Path) -> None:
     text = "prima <mask> poi </s> infine <pad>"
     as_document = bpe.load(folder, literal_specials=True).encode(text, add_special_tokens=False)
     as_prompt = bpe.load(folder).encode(text, add_special_tokens=False)
-    specials = set(bpe.special_ids(bpe.load(folder), folder).values())
+    specials = set(bpe.special_ids(bpe.load(folder), bpe.special_tokens(folder)).values())
     assert not specials & set(as_document.ids)
     assert {1, 2, 4} <= set(as_prompt.ids)
 

@@ -46,8 +46,7 @@ class Reader:
     @cached_property
     def special_ids(self) -> dict[str, int]:
         """The id of each special token by our name for it."""
-        ids = {n: self.tokenizer.token_to_id(text) for n, text in self.special_tokens.items()}
-        return {name: number for name, number in ids.items() if number is not None}
+        return bpe.special_ids(self.tokenizer, self.special_tokens)
 
     @cached_property
     def document_tokenizer(self) -> Tokenizer:

@@ -66,8 +66,7 @@ def model_card(run: Path, *, facts: dict[str, Any], language: str) -> str:
             f"- {readable_number(facts['tokens'])} tokens read ({plan['max_steps']:,} steps of "
             f"{plan['batch_rows'] * plan['row_length']:,}) in {readable_seconds(facts['seconds'])} "
             f"on {plan['device']} in {plan['precision']}",
-            f"- vocabulary {plan['vocab_size']:,}{_kind_of(tokenizer)}; rows of "
-            f"{plan['row_length']} tokens",
+            f"- vocabulary {plan['vocab_size']:,}{_kind_of(tokenizer)} {plan['row_length']} tokens",
             f"- validation: {_validation(facts)}",
             "",
             "## Limits",
@@ -85,7 +84,8 @@ def _origin(tokenizer: Manifest) -> str:
 
 
 def _kind_of(tokenizer: Manifest) -> str:
-    return "" if "given" in tokenizer.facts else ", byte-level BPE"
+    given = "given" in tokenizer.facts  # and then it may read more than the rows of this training
+    return "; trained on in rows of" if given else ", byte-level BPE; longest input"
 
 
 def _example(language: str) -> str:

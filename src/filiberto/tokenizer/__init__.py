@@ -128,7 +128,7 @@ def _fill(
     safeio.write_json(folder / sheet.SHEET, page)
     return {
         "vocab_size": tokenizer.get_vocab_size(),
-        "special_ids": bpe.special_ids(tokenizer, folder),
+        "special_ids": bpe.special_ids(tokenizer, bpe.special_tokens(folder)),
         "sample": page["sample"],
         "quality": page["text"],
         "warnings": page["warnings"],
@@ -148,7 +148,7 @@ def _fill_with_given(
     tokenizer = bpe.load(folder, literal_specials=True)
     return {
         "vocab_size": tokenizer.get_vocab_size(),
-        "special_ids": bpe.special_ids(tokenizer, folder),
+        "special_ids": bpe.special_ids(tokenizer, bpe.special_tokens(folder)),
         "given": manifest.require(run, initial.INITIAL).facts["name"],
         "quality": fit(tokenizer, _held_out(run, corpus, seed=seed)).figures()["text"],
         "warnings": [],

@@ -158,9 +158,9 @@ def special_tokens(folder: Path) -> dict[str, str]:
     return found
 
 
-def special_ids(tokenizer: Tokenizer, folder: Path) -> dict[str, int]:
-    """The id of each special token of a folder by our name for it."""
-    return {name: _id(tokenizer, token) for name, token in special_tokens(folder).items()}
+def special_ids(tokenizer: Tokenizer, tokens: dict[str, str]) -> dict[str, int]:
+    """The id of each of `special_tokens`, by our name for it."""
+    return {name: _id(tokenizer, token) for name, token in tokens.items()}
 
 
 def _id(tokenizer: Tokenizer, token: str) -> int:

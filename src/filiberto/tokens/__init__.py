@@ -57,7 +57,7 @@ def build(
         return done
     start = time.perf_counter()
     tokenizer = bpe.load(run / "tokenizer")
-    special_ids = bpe.special_ids(tokenizer, run / "tokenizer")
+    special_ids = bpe.special_ids(tokenizer, bpe.special_tokens(run / "tokenizer"))
     header = {"tokenizer": inputs["tokenizer"], "special_ids": special_ids}
     facts = {}
     sizes = {name: source["kept_bytes"] for name, source in corpus.facts["sources"].items()}

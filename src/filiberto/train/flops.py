@@ -8,6 +8,7 @@ masked tokens only. Forward and backward; what is computed twice to save memory 
 
 from __future__ import annotations
 
+import functools
 import statistics
 import time
 from dataclasses import dataclass
@@ -122,8 +123,9 @@ def full_speed(job: Job) -> float:
     return job.ranks.size * rate_of(job.machine) / work
 
 
+@functools.cache
 def rate_of(machine: Hardware) -> float:
-    """Products a second: of the data sheet for a card that is known, else measured."""
+    """Products a second: of the data sheet for a card that is known, else measured, once."""
     known = card_rate(machine.name) if machine.device == "cuda" else None
     return known or product_rate(machine.device, DTYPES[machine.precision])
 

@@ -17,7 +17,7 @@ from filiberto.console import readable_number, readable_seconds
 from filiberto.train import flops, footprint, law
 from filiberto.train.hardware import Hardware, memory_bytes
 from filiberto.train.plan import Plan
-from filiberto.train.sizes import Shape
+from filiberto.train.sizes import SIZES, Shape
 
 # A model that has read less than this is still learning which words are frequent.
 _FEW_TOKENS = 2_000_000
@@ -246,7 +246,7 @@ def _warnings(plan: Plan, *, memory: float, place: Place) -> Iterator[str]:
             "are there: take a smaller --size, --train.micro-batch-tokens, or "
             "--train.activation-checkpointing"
         )
-    if plan.train_tokens < _FEW_TOKENS and "x" not in plan.size:
+    if plan.train_tokens < _FEW_TOKENS and plan.size in SIZES:
         yield (
             f"{readable_number(plan.train_tokens)} tokens are few: below "
             f"{readable_number(_FEW_TOKENS)} a model knows which words are frequent and little "

@@ -108,28 +108,14 @@ def new_job(
         )
         for split, stream in streams.items()
     }
-    if initial.of(run):
-        network = _given_model(run, settings)
-        shape = shape_of(network.config)
-        size = shape.name
-        settings = replace(settings, architecture=architecture_of(network))
-    else:
-        shape = SIZES[size]  # type: ignore[index]
-        network = model.new_model(
-            settings.architecture,
-            shape,
-            vocab_size=header["vocab_size"],
-            row_length=settings.row_length,
-            special_ids=header["special_ids"],
-            dropout=settings.dropout,
-            seed=seed,
-        )
+    network = _first_network(run, settings, header, size=size, seed=seed)
     torch.nn.Module.to(network, machine.device)
-    rates = optim.peak_rates(settings, size=nearest_size(shape))
-    rates = rates.lowered(slowed)
+    settings = replace(settings, architecture=architecture_of(network))
+    shape = shape_of(network.config)
+    rates = optim.peak_rates(settings, size=nearest_size(shape)).lowered(slowed)
     draft = plan.make_plan(
         settings,
-        size=size,
+        size=shape.name if initial.of(run) else size,
         shape=shape,
         vocab_size=network.config.vocab_size,
         text_tokens=len(streams["train"]),
@@ -167,7 +153,20 @@ def new_job(
     )
 
 
-def _given_model(run: Path, settings: TrainConfig) -> MaskedLM:
+def _first_network(
+    run: Path, settings: TrainConfig, header: dict[str, Any], *, size: str, seed: int
+) -> MaskedLM:
+    """The given model of the run, or one with random weights."""
+    if initial.of(run) is None:
+        return model.new_model(
+            settings.architecture,
+            SIZES[size],  # type: ignore[index]
+            vocab_size=header["vocab_size"],
+            row_length=settings.row_length,
+            special_ids=header["special_ids"],
+            dropout=settings.dropout,
+            seed=seed,
+        )
     network = initial.load(run / initial.INITIAL, dropout=settings.dropout)
     longest = arithmetic_of(network).max_length(network.config)
     if settings.row_length > longest:

@@ -60,5 +60,4 @@ def effective_tokens(tokens: float, *, text_tokens: float) -> float:
 
 def is_measured(size: str, *, tokens: float) -> TypeGuard[Size]:
     """Whether the law was fitted to a training such as this, or between two of them."""
-    known = {name: least <= tokens <= most for name, (least, most) in MEASURED.items()}
-    return known.get(size, False)  # type: ignore[call-overload]
+    return any(size == name and least <= tokens <= most for name, (least, most) in MEASURED.items())

@@ -52,7 +52,7 @@ def prepared(
     machine: Hardware,
     ranks: Ranks,
 ) -> Job:
-    """Open the tokens, fix the plan and make a model with random weights.
+    """Open the tokens, fix the plan and make a model with its first weights.
 
     Only when all that has gone well is an earlier training thrown away, if so forced.
 
@@ -269,7 +269,7 @@ def taken_up(job: Job, run: Path, *, fingerprint: str) -> tuple[Job, State]:
 
 
 def begun_again(job: Job, run: Path, *, stuck: State) -> tuple[Job, State]:
-    """A stuck training from random weights once more, with a quarter of its learning rates.
+    """A stuck training from its first weights once more, with a quarter of its learning rates.
 
     Where time ends it, what is gone is gone.
     """
