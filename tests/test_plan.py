@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from filiberto.config import Recipe
+from filiberto.config import Recipe, TrainConfig
 from filiberto.errors import BadDataError, UsageError
 from filiberto.plan import forecast
 from filiberto.train import law
@@ -61,18 +61,30 @@ def test_files_without_text_are_refused(tmp_path: Path, recipe: Recipe) -> None:
 def test_where_there_are_tokens_the_speed_is_measured_and_the_loss_foretold(
     mini_run: Path, recipe: Recipe
 ) -> None:
-    settings = replace(MINIATURE, max_steps=4_000)  # of 512 tokens: in what was measured
+    settings = TrainConfig(max_steps=500)  # of 4,096 tokens: in what was measured
     found = forecast(replace(recipe, time=None, train=settings), mini_run)
     assert found.text.exact
     assert found.text.documents is not None
     assert found.speed == "measured"
     assert found.expected is not None
-    tokens = {"tokens": 4_000 * 512, "text_tokens": found.text.tokens}
+    tokens = {"tokens": 500 * 4_096, "text_tokens": found.text.tokens}
     loss = law.relative_loss("tiny", **tokens) * unigram_loss(mini_run)
     assert found.expected.loss == pytest.approx(loss)
     bits = loss / math.log(2) / found.text.token_bytes
     assert found.expected.bits_per_byte == pytest.approx(bits)
     assert any("the text is read" in line for line in found.warnings)
+
+
+def test_other_settings_than_those_measured_foretell_nothing(
+    mini_run: Path, recipe: Recipe
+) -> None:
+    for settings in (
+        TrainConfig(max_steps=500, peak_lr=5e-3),
+        TrainConfig(max_steps=1_000, batch_tokens=2_048),
+        TrainConfig(max_steps=500, architecture="roberta"),
+    ):
+        found = forecast(replace(recipe, time=None, train=settings), mini_run)
+        assert found.expected is None
 
 
 def test_another_machine_is_an_estimate_that_fits_it(mini_run: Path, recipe: Recipe) -> None:

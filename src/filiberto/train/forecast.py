@@ -159,7 +159,7 @@ def foresee(
         hardware=place.name,
         speed=speed,
         hours=hours,
-        expected=_expected(plan, text),
+        expected=_expected(plan, text, settings),
         memory_gb=memory / 1e9,
         disk_gb=footprint.disk_bytes(plan, text_bytes=text.bytes) / 1e9,
         cost=None if price_per_hour is None else hours * price_per_hour,
@@ -203,10 +203,14 @@ def table(found: Forecast) -> Iterator[tuple[str, str]]:
         f"{plan.precision} ({found.speed})",
     )
     yield "time", f"about {readable_seconds(3_600 * found.hours)}"
-    yield "memory", f"about {found.memory_gb:.1f} GB · disk about {found.disk_gb:.1f} GB"
+    yield "memory", f"about {_size(found.memory_gb)} · disk about {_size(found.disk_gb)}"
     yield "expected", _expectation(found)
     if found.cost is not None:
         yield "cost", f"{found.cost:.2f}"
+
+
+def _size(gigabytes: float) -> str:
+    return f"{gigabytes:.1f} GB" if gigabytes >= 0.1 else f"{1_000 * gigabytes:.0f} MB"
 
 
 def _expectation(found: Forecast) -> str:
@@ -214,7 +218,7 @@ def _expectation(found: Forecast) -> str:
     if not found.text.exact:
         return "nothing foretold before the text is tokens"
     if expected is None:
-        return "nothing foretold: no training of this size and length has been measured"
+        return "nothing foretold: no training of this size, length and settings has been measured"
     loss, error = expected.loss, expected.error
     told = f"validation loss {loss - error:.2f} to {loss + error:.2f} nats a hidden token"
     if expected.bits_per_byte is None:
@@ -223,9 +227,9 @@ def _expectation(found: Forecast) -> str:
     return f"{told}, {least:.2f} to {most:.2f} bits per byte"
 
 
-def _expected(plan: Plan, text: Text) -> Expected | None:
+def _expected(plan: Plan, text: Text, settings: TrainConfig) -> Expected | None:
     whole = text.unigram_loss
-    if whole is None or plan.architecture != "modernbert":
+    if whole is None or not law.is_as_fitted(settings, batch_tokens=plan.batch_tokens):
         return None
     if not law.is_measured(plan.size, tokens=plan.train_tokens):
         return None

@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from typing import TypeGuard
 
-from filiberto.config import Size
+from filiberto.config import Size, TrainConfig
 from filiberto.train.sizes import SIZES, num_parameters
 
 # By `benchmarks/law.py`; a test holds them to its results.
@@ -31,6 +31,14 @@ other texts: the one that was tried, Telugu, came out 0.07 above the law (docs/l
 MOST_EPOCHS = 20.0
 """Passes after which a text taught nothing more (docs/log.md): a time that would bring more is not
 used up."""
+
+BATCH_TOKENS = 4_096
+
+# Of the settings those that decide what a token teaches.
+_LEARNING = (
+    *("architecture", "row_length", "mask_rate", "dropout", "optimizer", "peak_lr", "muon_lr"),
+    *("warmup_share", "decay_share", "weight_decay", "beta1", "beta2", "epsilon", "clip_norm"),
+)
 
 MEASURED: dict[Size, tuple[float, float]] = {"tiny": (2e6, 16e6), "mini": (2e6, 4e6)}
 """Least and most tokens that were read, by size."""
@@ -56,6 +64,13 @@ def effective_tokens(tokens: float, *, text_tokens: float) -> float:
         return tokens
     again = tokens / text_tokens - 1
     return text_tokens * (1 + PASSES * (1 - math.exp(-again / PASSES)))
+
+
+def is_as_fitted(settings: TrainConfig, *, batch_tokens: int) -> bool:
+    """Whether a training learns by the settings that the law was fitted with: the defaults."""
+    usual = TrainConfig()
+    same = all(getattr(settings, name) == getattr(usual, name) for name in _LEARNING)
+    return same and batch_tokens == BATCH_TOKENS
 
 
 def is_measured(size: str, *, tokens: float) -> TypeGuard[Size]:
