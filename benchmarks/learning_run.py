@@ -9,10 +9,13 @@ import json
 import math
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -74,9 +77,6 @@ def trained(
         positions: RoBERTa's before the first step: sines and cosines ('waves'), or 'zero'.
         theta: the base of ModernBERT's rotations; infinity for none.
     """
-    if split is not None:
-        masking._HIDE = masking.np.uint64(min(int(split[0] * 2**64), 2**64 - 1))
-        masking._REPLACE = masking.np.uint64(min(int(sum(split) * 2**64), 2**64 - 1))
     if z_loss:
         losses._to_slope = with_z_loss(z_loss)
     row_length = settings.get("row_length", 128)
@@ -97,13 +97,14 @@ def trained(
             rate = mask_rates[min(int(done * len(mask_rates)), len(mask_rates) - 1)]
             now = replace(job, settings=replace(job.settings, mask_rate=rate))
         many = batches[min(int(done * len(batches)), len(batches) - 1)]
-        made = now.batches.make(
-            now.sampler,
-            first_row=row,
-            num_rows=many // row_length,
-            micro_rows=min(many // row_length, 8_192 // row_length),
-            mask_rate=now.settings.mask_rate,
-        )
+        with hiding(split):
+            made = now.batches.make(
+                now.sampler,
+                first_row=row,
+                num_rows=many // row_length,
+                micro_rows=min(many // row_length, 8_192 // row_length),
+                mask_rate=now.settings.mask_rate,
+            )
         result = train_step(now, number, made).read()
         row, read = row + many // row_length, read + many
         took += time.perf_counter() - start
@@ -118,6 +119,19 @@ def trained(
             train_loss = result.loss / max(1, result.num_labels)
             curve.append({"tokens": read, "loss": loss, "train": train_loss, "seconds": took})
     return {"curve": curve, "loss": curve[-1]["loss"], "tokens_per_second": read / took}
+
+
+@contextmanager
+def hiding(split: tuple[float, float] | None) -> Iterator[None]:
+    """Of the masked tokens other shares hidden and replaced; validation is as it always is."""
+    before = masking._HIDE, masking._REPLACE
+    if split is not None:
+        ends = (min(int(share * 2**64), 2**64 - 1) for share in (split[0], sum(split)))
+        masking._HIDE, masking._REPLACE = map(np.uint64, ends)
+    try:
+        yield
+    finally:
+        masking._HIDE, masking._REPLACE = before
 
 
 @torch.no_grad()
