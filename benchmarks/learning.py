@@ -5,7 +5,8 @@
         --candidates base "Muon 0.04"
 
 The text is a fixed mix of 60 MB (talk, plays, novels, speeches, sentences, notes), 16,384 entries,
-rows of 128; all are judged by the same loss on the same validation text, 15 % of the tokens hidden.
+rows of 128; all are judged by the same loss on the same validation text, 15 % of the tokens chosen,
+and by the report's bits per byte, which hides whole words and nothing else.
 Each training is a process of its own and a file in DIR, and is not run again. Candidates that the
 package has no setting for are made here (`learning_run.py`). JSON into
 benchmarks/results/learning-ARCHITECTURE.json.
@@ -79,6 +80,8 @@ CANDIDATES: dict[str, dict[str, Any]] = {
     "mask rate 0.4 to 0.15": {"mask_rates": [0.4, 0.3, 0.2, 0.15]},
     "100 % hidden": {"split": (1.0, 0.0)},
     "90 % hidden, 10 % kept": {"split": (0.9, 0.0)},
+    "whole words": {"words": True},
+    "whole words, 90 % hidden, 10 % kept": {"words": True, "split": (0.9, 0.0)},
     "batches of 2,048": {"settings": {"batch_tokens": 2_048}},
     "batches of 8,192": {"settings": {"batch_tokens": 8_192}},
     "batches of 2,048 to 8,192": {"batches": [2_048, 4_096, 8_192]},
@@ -86,7 +89,7 @@ CANDIDATES: dict[str, dict[str, Any]] = {
     "warm-up 20 %": {"settings": {"warmup_share": 0.2}},
     **{
         f"decay in the last {share}": {"settings": {"decay_share": share}}
-        for share in (1.0, 0.4, 0.1)
+        for share in (1.0, 0.7, 0.4, 0.1)
     },
     "decay 1 - sqrt": {"shape": "sqrt"},
     "weight decay 0": {"settings": {"weight_decay": 0.0}},
@@ -141,9 +144,13 @@ def main() -> None:
             for seed in range(arguments.seeds)
         ]
         losses = [one["loss"] for one in found]
+        bits = [one["bits_per_byte"] for one in found if "bits_per_byte" in one]
         rows.append({"name": name, "losses": [round(loss, 4) for loss in losses]})
+        if bits:
+            rows[-1]["bits_per_byte"] = [round(each, 4) for each in bits]
         spread = f"({min(losses):.3f} to {max(losses):.3f})" if len(losses) > 1 else ""
-        print(f"{name:28} {statistics.median(losses):.3f} {spread}", flush=True)
+        report = f"  {statistics.median(bits):.3f} bits per byte" if bits else ""
+        print(f"{name:36} {statistics.median(losses):.3f} {spread}{report}", flush=True)
     about = {"size": arguments.size, "tokens": arguments.tokens, "rows": rows}
     out = arguments.out or f"learning-{arguments.architecture}.json"
     path = Path(__file__).parent / "results" / out

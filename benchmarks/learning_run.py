@@ -9,7 +9,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +19,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from filiberto.config import TrainConfig
+from filiberto import evaluate
+from filiberto.config import EvaluateConfig, TrainConfig
+from filiberto.evaluate.model import Reader
+from filiberto.tokenizer import bpe
+from filiberto.tokens.stream import open_stream
 from filiberto.train import hardware, losses, masking
 from filiberto.train.course import Course
 from filiberto.train.job import Job, new_job
@@ -50,6 +54,7 @@ def trained(
     mask_rates: list[float] | None = None,
     batches: list[int] | None = None,
     split: tuple[float, float] | None = None,
+    words: bool = False,
     init: float = 1.0,
     momentum: float | None = None,
     z_loss: float = 0.0,
@@ -70,6 +75,7 @@ def trained(
         mask_rates: in equal parts of the training, instead of one.
         batches: tokens of a batch, in equal parts of the tokens.
         split: of the masked tokens the shares hidden and replaced, instead of 0.8 and 0.1.
+        words: whether whole words are hidden, between white space, not single tokens.
         init: factor on the two matrices that write into the residual stream.
         momentum: Muon's.
         z_loss: weight of the squared logarithm of the softmax's denominator.
@@ -87,6 +93,7 @@ def trained(
     job = new_job(run, settings=chosen, size=size, machine=hardware.hardware_for(chosen), seed=seed)
     if shape == "sqrt":
         job = replace(job, course=Rooted(**vars(job.course)))
+    units = word_numbers(run) if words else None
     prepare(job, init=init, momentum=momentum, positions=positions, theta=theta)
     read, curve, took, row, sums = 0, [], 0.0, 0, []
     for number in range(steps):
@@ -97,7 +104,7 @@ def trained(
             rate = mask_rates[min(int(done * len(mask_rates)), len(mask_rates) - 1)]
             now = replace(job, settings=replace(job.settings, mask_rate=rate))
         many = batches[min(int(done * len(batches)), len(batches) - 1)]
-        with hiding(split):
+        with hiding(split, units=units):
             made = now.batches.make(
                 now.sampler,
                 first_row=row,
@@ -118,20 +125,48 @@ def trained(
             loss = validate(job).loss
             train_loss = result.loss / max(1, result.num_labels)
             curve.append({"tokens": read, "loss": loss, "train": train_loss, "seconds": took})
-    return {"curve": curve, "loss": curve[-1]["loss"], "tokens_per_second": read / took}
+    tokenizer = run / "tokenizer"
+    reader = Reader(job.model.eval(), bpe.load(tokenizer), bpe.special_tokens(tokenizer))
+    report = evaluate._measure(reader, run, EvaluateConfig())
+    return {
+        "curve": curve,
+        "loss": curve[-1]["loss"],
+        "bits_per_byte": report["bits_per_byte"],
+        "tokens_per_second": read / took,
+    }
+
+
+Units = Callable[[np.ndarray], np.ndarray]
 
 
 @contextmanager
-def hiding(split: tuple[float, float] | None) -> Iterator[None]:
-    """Of the masked tokens other shares hidden and replaced; validation is as it always is."""
-    before = masking._HIDE, masking._REPLACE
+def hiding(split: tuple[float, float] | None, *, units: Units | None) -> Iterator[None]:
+    """Of the masked tokens other shares hidden and replaced; validation is as it always is.
+
+    Args:
+        split: those shares; None as it always is.
+        units: numbers of what is hidden together, for ids `[rows, length]`.
+    """
+    before = masking._HIDE, masking._REPLACE, masking._units
     if split is not None:
         ends = (min(int(share * 2**64), 2**64 - 1) for share in (split[0], sum(split)))
         masking._HIDE, masking._REPLACE = map(np.uint64, ends)
+    if units is not None:
+        masking._units = units
     try:
         yield
     finally:
-        masking._HIDE, masking._REPLACE = before
+        masking._HIDE, masking._REPLACE, masking._units = before
+
+
+def word_numbers(run: Path) -> Units:
+    """Numbers the words of a row: a first token begins with white space, or is a special."""
+    tokenizer = bpe.load(run / "tokenizer")
+    special = open_stream(run / "tokens", split="train").header["special_ids"]
+    texts = [tokenizer.decode([one]) for one in range(tokenizer.get_vocab_size())]
+    first = np.array([text[:1].isspace() for text in texts])
+    first[list(special.values())] = True
+    return lambda ids: np.cumsum(first[ids], axis=1, dtype=np.uint64)
 
 
 @torch.no_grad()

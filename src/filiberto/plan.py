@@ -83,7 +83,7 @@ def forecast(
     text = _text(recipe, run)
     waiting = 0.0 if text.exact else text.bytes / (_TEXT_BYTES_PER_SECOND * (os.cpu_count() or 1))
     whole = recipe.time or DEFAULT_TIME
-    seconds = training_seconds(whole, elapsed=waiting)
+    seconds = training_seconds(whole, elapsed=waiting, reports=1 + bool(text.given))
     place = _place(recipe, hardware)
     plan, speed = _plan(recipe, run if text.exact else None, text, seconds=seconds, place=place)
     used_up = plan.time_seconds is not None and not plan.ends_early

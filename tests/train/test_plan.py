@@ -146,6 +146,7 @@ def test_training_gets_what_the_other_stages_leave() -> None:
     # 600 s, 8 % of them for the report.
     assert training_seconds("10m", elapsed=100) == pytest.approx(600 - 48 - 100)
     assert training_seconds("10h", elapsed=0) == pytest.approx(36_000 - 120)
+    assert training_seconds("10m", elapsed=0, reports=2) == pytest.approx(600 - 96)
     assert training_seconds("10m", elapsed=9_999) == pytest.approx(60)
 
 

@@ -100,7 +100,8 @@ def build(
         "tokens": manifest.require(run, "tokens").content,
         "tokenizer": manifest.require(run, "tokenizer").files["tokenizer.json"],
     }
-    if given := initial.of(run):
+    given = initial.of(run)
+    if given:
         inputs[initial.INITIAL] = given.content
     asked = _of_consequence(settings, size=size, seed=seed, time=time)
     done = None
@@ -123,7 +124,7 @@ def build(
             run,
             settings=settings,
             size=size,
-            seconds=training_seconds(time, elapsed=elapsed),
+            seconds=training_seconds(time, elapsed=elapsed, reports=1 + bool(given)),
             seed=seed,
             key=fingerprint,
             force=force,

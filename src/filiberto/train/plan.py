@@ -166,15 +166,16 @@ def _order(size: Size) -> int:
     return list(SIZES).index(size)
 
 
-def training_seconds(time: str, *, elapsed: float) -> float:
+def training_seconds(time: str, *, elapsed: float, reports: int = 1) -> float:
     """Seconds left for training when `--time` holds the whole command.
 
     Args:
         time: for the whole command, such as `10m`.
         elapsed: seconds of it that are gone.
+        reports: models that the report measures: two where a training goes on from one.
     """
     total = parse_seconds(time)
-    reserve = min(_REPORT_SHARE * total, _REPORT_MAX_SECONDS)
+    reserve = reports * min(_REPORT_SHARE * total, _REPORT_MAX_SECONDS)
     return max(total - elapsed - reserve, 0.1 * total)
 
 
