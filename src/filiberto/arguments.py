@@ -38,7 +38,11 @@ COMMANDS: dict[str, tuple[str, ...]] = {
 }
 
 # And what is no setting of a recipe.
-_OWN = {"train": ("more",), "plan": ("hardware", "price_per_hour", "json")}
+_OWN = {
+    "run": ("exact",),
+    "train": ("more", "exact"),
+    "plan": ("hardware", "price_per_hour", "json"),
+}
 
 # Settings of a section that have a short flag too.
 SHORT = {
@@ -61,6 +65,9 @@ class StageArguments:
     more: str | None = None
     """Time that a training gets on top of what it has left, such as 2h, also when it is finished;
     the learning rate climbs again before it goes to zero."""
+    exact: bool = False
+    """Refuse to go on with a stopped training where it would not come to the same bits: on another
+    machine, or with other versions, threads or processes than it began with."""
     hardware: str | None = None
     """A GPU that is not here, such as t4, a100 or h100, to be estimated for."""
     price_per_hour: float | None = None
@@ -94,6 +101,7 @@ def parse_stage(
     markers = {
         "run": (conf.Positional, conf.arg(metavar="RUN")),
         "force": (conf.FlagCreatePairsOff,),
+        "exact": (conf.FlagCreatePairsOff,),
         "json": (conf.FlagCreatePairsOff,),
     }
     fields = [

@@ -186,6 +186,8 @@ def _run_stage(command: str, arguments: list[str]) -> None:
         )
         return
     flags = {"force": named.force}
+    if command in ("run", "train"):
+        flags["exact"] = named.exact
     if command == "train" and named.more is not None:
         if named.force:
             raise UsageError("--force begins again, --more goes on; keep one")
@@ -218,7 +220,10 @@ class FinishArguments:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ResumeArguments:
-    """Flags of `filiberto resume`: none, all is written in the run folder."""
+    """Flags of `filiberto resume`; all else is written in the run folder."""
+
+    exact: bool = False
+    """Refuse to go on where the training would not come to the same bits."""
 
 
 def _go_on(command: str, arguments: list[str]) -> None:
@@ -247,7 +252,7 @@ def _go_on(command: str, arguments: list[str]) -> None:
     recipe = load_recipe(path)
     boards.require(recipe.trackers)
     with lock.own(run):
-        road.go_on(recipe, run, within=within)
+        road.go_on(recipe, run, within=within, exact=command == "resume" and flags.exact)
 
 
 def _made(run: Path) -> dict[str, int]:

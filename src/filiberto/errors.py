@@ -62,3 +62,9 @@ class TryAgainError(UserError):
     """Nothing is wrong: the folder is in use, or the run was stopped after saving."""
 
     exit_code = 75
+
+
+class InexactError(UserError):
+    """Going on would not give the same bits, and the same bits were asked for."""
+
+    exit_code = 76

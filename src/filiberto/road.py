@@ -30,7 +30,7 @@ Now with real text, of any language; your own, or open text from the Hub:
   filiberto run runs/te --hub wikipedia --language te --time 10m"""
 
 
-def run(recipe: Recipe, run: Path, *, force: bool = False) -> None:
+def run(recipe: Recipe, run: Path, *, force: bool = False, exact: bool = False) -> None:
     """The command `filiberto run`: every stage that is not finished yet, into one folder."""
     start = time.monotonic()
     if recipe.init_from:
@@ -38,7 +38,7 @@ def run(recipe: Recipe, run: Path, *, force: bool = False) -> None:
     demo = PHRASEBOOK in recipe.text
     if demo:
         say(_DEMO.format(run=run))
-    _walk(recipe, run, SECTIONS, start=start, force=force)
+    _walk(recipe, run, SECTIONS, start=start, force=force, exact=exact)
     if demo:
         say()
         say(_DEMO_LOSS)
@@ -48,7 +48,7 @@ def run(recipe: Recipe, run: Path, *, force: bool = False) -> None:
         say(_DEMO_NEXT)
 
 
-def go_on(recipe: Recipe, run: Path, *, within: str | None = None) -> None:
+def go_on(recipe: Recipe, run: Path, *, within: str | None = None, exact: bool = False) -> None:
     """The commands `filiberto resume` and, with a time, `filiberto finish`.
 
     Where the tokens are finished, a copy of them is enough: a machine that only trains has no
@@ -58,6 +58,7 @@ def go_on(recipe: Recipe, run: Path, *, within: str | None = None) -> None:
         recipe: the run's.
         run: the run folder.
         within: in which the training comes to its end, with model and report.
+        exact: refuse to go on where it would not come to the same bits.
 
     Raises:
         UnfinishedStageError: a training is to be finished that has not begun.
@@ -67,7 +68,7 @@ def go_on(recipe: Recipe, run: Path, *, within: str | None = None) -> None:
     stages = ("train", "evaluate") if within else SECTIONS
     if has_tokens and not has_corpus:
         stages = ("train",)
-    _walk(recipe, run, stages, start=start, within=within)
+    _walk(recipe, run, stages, start=start, within=within, exact=exact)
     if "evaluate" in stages:
         _tell_what_there_is(recipe, run, start=start)
     else:
@@ -82,6 +83,7 @@ def _walk(
     start: float,
     force: bool = False,
     within: str | None = None,
+    exact: bool,
 ) -> None:
     for number, name in enumerate(stages, 1):
         say()
@@ -89,7 +91,8 @@ def _walk(
         more: dict[str, Any] = {}
         if name == "train":
             # Only training divides the time; the others take what they need.
-            more = {"elapsed": time.monotonic() - start, "within": within}
+            elapsed = time.monotonic() - start
+            more = {"elapsed": elapsed, "within": within, "exact": exact}
         import_module(f"filiberto.{name}").run(recipe, run, force=force, **more)
 
 

@@ -1,4 +1,5 @@
 import dataclasses
+import errno
 import json
 import math
 import shutil
@@ -16,13 +17,14 @@ from filiberto.config import TrainConfig
 from filiberto.errors import (
     BadDataError,
     DivergedError,
+    InexactError,
     OtherRunError,
     StateError,
     TryAgainError,
     UnfinishedStageError,
 )
 from filiberto.tokens.stream import open_stream
-from filiberto.train import loop, speed
+from filiberto.train import checkpoint, loop, speed
 from filiberto.train.course import Pace
 from filiberto.train.job import Job
 from filiberto.train.records import read_lines
@@ -95,6 +97,47 @@ def test_a_signal_saves_and_the_next_run_goes_on(
     assert (run / "checkpoints" / "step-00000007").is_dir()
     train.build(run, settings=settings, size="tiny")
     assert same(weights(run), weights(whole))
+
+
+def failing_saves(monkeypatch: pytest.MonkeyPatch, steps: set[int]) -> None:
+    """Let the disk be full at the checkpoints of some steps."""
+    save = checkpoint.store.save
+
+    def full(folder: Path, *, step: int, **more: Any) -> Path:
+        if step in steps:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return save(folder, step=step, **more)
+
+    monkeypatch.setattr(checkpoint.store, "save", full)
+
+
+def test_two_saves_that_fail_do_not_end_a_training_and_a_third_does(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = dataclasses.replace(SHORT, checkpoint_steps=2)
+    with monkeypatch.context() as patch:
+        failing_saves(patch, {4, 6, 8})
+        with pytest.raises(StateError, match=r"checkpoint 8 could not be saved .* No space left"):
+            train.build(run, settings=settings, size="tiny")
+    told = capsys.readouterr().out
+    assert "saved step 2\n" in told
+    assert told.count("No space left on device; training goes on") == 2
+    kept = sorted(path.name for path in (run / "checkpoints").iterdir())
+    assert kept == ["step-00000000", "step-00000002"]
+    with monkeypatch.context() as patch:
+        failing_saves(patch, {4, 8})
+        train.build(run, settings=settings, size="tiny")
+    assert sorted(path.name for path in (run / "checkpoints").iterdir())[-1] == "step-00000012"
+
+
+@pytest.mark.parametrize("step", [0, 12])
+def test_the_first_save_and_the_last_must_not_fail(
+    run: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    failing_saves(monkeypatch, {step})
+    with pytest.raises(StateError, match=f"checkpoint {step} could not be saved"):
+        train.build(run, settings=dataclasses.replace(SHORT, checkpoint_steps=5), size="tiny")
+    assert not (run / "model" / "manifest.json").exists()
 
 
 def test_a_training_stopped_before_its_export_takes_no_step_more(run: Path) -> None:
@@ -252,9 +295,31 @@ def test_another_machine_is_named_and_gets_micro_batches_of_its_own(
     path = run / "environment.json"
     path.write_text(path.read_text().replace('"threads": ', '"threads": 9'))
     micro = dataclasses.replace(SHORT, micro_batch_tokens=128)
+    with pytest.raises(InexactError, match="another threads, micro-batch"):
+        train.build(run, settings=micro, size="tiny", exact=True)
+    with monkeypatch.context() as patch:
+        stop_at(patch, 8)
+        with pytest.raises(KeyboardInterrupt):
+            train.build(run, settings=micro, size="tiny")
+    assert "going on with another threads, micro-batch" in capsys.readouterr().out
+    with pytest.raises(InexactError, match="other surroundings"):
+        train.build(run, settings=SHORT, size="tiny", exact=True)
     done = train.build(run, settings=micro, size="tiny")
-    assert "going on with another threads" in capsys.readouterr().out
+    assert "going on with another micro-batch: right, but" in capsys.readouterr().out
     assert (done.facts["plan"]["batch_rows"], done.facts["plan"]["micro_rows"]) == (8, 2)
+    assert done.facts["exact"] is False
+
+
+def test_a_run_that_stays_where_it_is_is_exact(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as patch:
+        stop_at(patch, 5)
+        with pytest.raises(KeyboardInterrupt):
+            train.build(run, settings=SHORT, size="tiny", exact=True)
+    done = train.build(run, settings=SHORT, size="tiny", exact=True)
+    assert done.facts["exact"] is True
+    assert "bit-exact" not in capsys.readouterr().out
 
 
 def test_the_tokenizer_beside_the_model_knows_how_much_it_reads(run: Path) -> None:

@@ -85,6 +85,16 @@ def commit_folder(temporary: Path, path: Path) -> None:
         shutil.rmtree(aside)
 
 
+def remove(path: Path) -> None:
+    """Remove a file or a whole folder: its name goes at once, so nobody sees a half of it."""
+    if path.is_dir() and not path.is_symlink():
+        aside = _temporary_beside(path)
+        path.replace(aside)
+        shutil.rmtree(aside)
+    else:
+        path.unlink(missing_ok=True)
+
+
 def sweep(folder: Path) -> None:
     """Remove what killed writers left behind in a folder that the caller owns."""
     for leftover in folder.glob(f"{TEMPORARY}*"):

@@ -63,6 +63,7 @@ def build(
     force: bool = False,
     more: str | None = None,
     within: str | None = None,
+    exact: bool = False,
     trackers: Sequence[Tracker] = (),
 ) -> Manifest:
     """Train the model of a run, go on where a stopped training was, or return what is there.
@@ -81,6 +82,7 @@ def build(
         more: time that a training gets on top of what it has left, finished or not; the learning
             rate climbs to where a plan of that length would have it.
         within: time in which a training is brought to its end, whatever its plan says.
+        exact: refuse to go on where it would not come to the same bits.
         trackers: where it is shown beside TensorBoard; they may be others after a stop.
 
     Returns:
@@ -93,6 +95,7 @@ def build(
         BadDataError: the text is shorter than a row.
         StateError: tokenizer and shards disagree, or no checkpoint is whole.
         TryAgainError: a signal stopped it after saving.
+        InexactError: it would go on in other surroundings than it began in, but must be exact.
     """
     settings = settings or TrainConfig()
     boards.require(trackers)
@@ -129,6 +132,7 @@ def build(
             key=fingerprint,
             force=force,
             left=_time_left(more, within, elapsed=elapsed),
+            exact=exact,
             machine=machine,
             ranks=ranks,
         )
@@ -155,6 +159,7 @@ def run(
     elapsed: float = 0.0,
     more: str | None = None,
     within: str | None = None,
+    exact: bool = False,
 ) -> Manifest:
     """The command `filiberto train`."""
     from filiberto.evaluate.prompts import live_prompt
@@ -172,6 +177,7 @@ def run(
         force=force,
         more=more,
         within=within,
+        exact=exact,
         trackers=recipe.trackers,
     )
     say(summary(done))
@@ -246,6 +252,7 @@ def _train(
     trackers: Sequence[Tracker],
 ) -> dict[str, Any]:
     import torch
+    from safetensors import SafetensorError
 
     from filiberto.train import loop, prepare
     from filiberto.train.export import export_unfinished
@@ -261,7 +268,10 @@ def _train(
 
     def on_checkpoint(state: State) -> None:
         facts = _facts(job, state, results[-1] if results else None)
-        export_unfinished(job, run, facts=facts, language=language)
+        try:
+            export_unfinished(job, run, facts=facts, language=language)
+        except (OSError, SafetensorError) as error:
+            say(f"{run / 'model'} could not be written: {error}; training goes on")
 
     try:
         while True:
@@ -282,6 +292,7 @@ def _train(
         # Of several processes one alone cannot go on with less: all begin again from the plan.
         less = in_less_memory(job)
         prepare.write_plan(run, less.plan, key=fingerprint)
+        prepare.no_longer_exact(run)
         raise TryAgainError(
             f"out of memory with {job.plan.micro_rows} rows at once; the plan is changed to "
             f"{less.plan.micro_rows}",
@@ -300,4 +311,5 @@ def _facts(job: Job, state: State, result: Validation | None) -> dict[str, Any]:
         "seconds": round(state.seconds, 1),
         "validation_loss": None if result is None else result.loss,
         "validation_accuracy": None if result is None else result.accuracy,
+        "exact": state.exact and job.exact,
     }

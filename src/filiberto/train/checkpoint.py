@@ -1,16 +1,13 @@
-"""Checkpoints: complete or invisible, verified before use, never the last one lost.
+"""What a checkpoint of a training holds: weights, optimizer, and the numbers decisions depend on.
 
     step-00001200/{model.safetensors optimizer.safetensors state.json MANIFEST.json}
 
-A checkpoint is committed by one rename. There is no `latest` pointer, which would be a second
-point of commitment: the newest is the one with the highest step that verifies.
+How it comes to the disk and is verified is the matter of `runfolder/store.py`.
 """
 
 from __future__ import annotations
 
 import json
-import secrets
-import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,15 +17,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from filiberto.console import say
 from filiberto.errors import StateError
-from filiberto.runfolder import safeio
+from filiberto.runfolder import safeio, store
 from filiberto.train.course import Course
 
-KEPT = 2
-
 Optimizers = tuple[torch.optim.Optimizer, ...]
-_MANIFEST = "MANIFEST.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +37,7 @@ class State:
         loss_count: masked tokens since then.
         seconds: training time so far.
         course: of the learning rates; None at the very beginning.
+        exact: whether all of it ran as on one machine, to the bit.
     """
 
     step: int
@@ -54,35 +48,30 @@ class State:
     loss_count: int = 0
     seconds: float = 0.0
     course: Course | None = None
+    exact: bool = True
 
 
 def save(folder: Path, *, model: nn.Module, optimizers: Optimizers, state: State) -> Path:
-    """Commit a checkpoint, then remove all but the newest `KEPT`.
+    """Commit a checkpoint, then remove all but the newest two.
 
     Raises:
         StateError: the disk is full or fails; older checkpoints are untouched.
     """
-    final = folder / f"step-{state.step:08d}"
-    temporary = folder / f"{safeio.TEMPORARY}{final.name}-{secrets.token_hex(4)}"
+
+    def fill(made: Path) -> None:
+        save_file(model_tensors(model), made / "model.safetensors")
+        save_file(_optimizer_tensors(model, optimizers), made / "optimizer.safetensors")
+        safeio.write_json(made / "state.json", asdict(state))
+
     try:
-        folder.mkdir(exist_ok=True)
-        temporary.mkdir()
-        save_file(model_tensors(model), temporary / "model.safetensors")
-        save_file(_optimizer_tensors(model, optimizers), temporary / "optimizer.safetensors")
-        safeio.write_json(temporary / "state.json", asdict(state))
-        files = {path.name: safeio.sha256_of(path) for path in sorted(temporary.iterdir())}
-        safeio.write_json(temporary / _MANIFEST, {"step": state.step, "files": files})
-        safeio.commit_folder(temporary, final)
+        about = {"training": state.fingerprint, "exact": state.exact, "bad_steps": state.bad_steps}
+        return store.save(folder, step=state.step, fill=fill, about=about)
     except (OSError, SafetensorError) as error:
-        shutil.rmtree(temporary, ignore_errors=True)
         reason = getattr(error, "strerror", None) or error
         raise StateError(
-            f"checkpoint {final} could not be saved: {reason}",
+            f"checkpoint {state.step:,} could not be saved in {folder}: {reason}",
             hint="make room on the disk, then run the same command again",
         ) from None
-    for old in _by_step(folder)[KEPT:]:
-        shutil.rmtree(old)
-    return final
 
 
 def load_newest(
@@ -96,30 +85,21 @@ def load_newest(
     Raises:
         StateError: there are checkpoints, but none is valid.
     """
-    found = _by_step(folder)
-    for path in found:
-        problem = _problem(path)
-        if problem is not None:
-            say(f"checkpoint {path.name} is damaged ({problem}); falling back to an older one")
-            continue
-        state = read_state(path)
-        if state.fingerprint != fingerprint:
-            raise StateError(f"{path} belongs to another training", hint="add --force")
-        restore_model(model, path)
-        _restore_optimizers(model, optimizers, load_file(path / "optimizer.safetensors"))
-        return state
-    if found:
-        raise StateError(
-            f"{folder} holds {len(found)} checkpoints and none is whole",
-            hint=f"restore one from a backup, or start again: "
-            f"filiberto train {folder.parent} --force",
-        )
-    return None
+    path = next(store.valid(folder), None)
+    if path is None:
+        return None
+    state = read_state(path)
+    if state.fingerprint != fingerprint:
+        raise StateError(f"{path} belongs to another training", hint="add --force")
+    restore_model(model, path)
+    _restore_optimizers(model, optimizers, load_file(path / "optimizer.safetensors"))
+    return state
 
 
 def newest_state(folder: Path) -> State | None:
     """The state of the newest valid checkpoint in a folder; None where there is none."""
-    return next((read_state(path) for path in _by_step(folder) if _problem(path) is None), None)
+    found = (path for path in store.by_step(folder) if store.problem_of(path) is None)
+    return next(map(read_state, found), None)
 
 
 def read_state(path: Path) -> State:
@@ -174,20 +154,3 @@ def _restore_optimizers(
                 state[field] = value.to(parameter.device)
         if state:
             owners[parameter].state[parameter] = state
-
-
-def _by_step(folder: Path) -> list[Path]:
-    """Committed checkpoints, newest first; by step, never by clock."""
-    found = (path for path in folder.glob("step-*") if path.name[5:].isdigit())
-    return sorted(found, key=lambda path: int(path.name[5:]), reverse=True)
-
-
-def _problem(path: Path) -> str | None:
-    try:
-        files = json.loads((path / _MANIFEST).read_text(encoding="utf-8"))["files"]
-        changed = [
-            name for name, digest in files.items() if safeio.sha256_of(path / name) != digest
-        ]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        return str(error)
-    return f"{', '.join(changed)} changed" if changed else None

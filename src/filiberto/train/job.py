@@ -49,6 +49,7 @@ class Job:
         full_speed: tokens a second at an MFU of 1 (see `flops.full_speed`).
         unigram_loss: in nats, of guessing validation tokens by their frequency in training alone.
         token_bytes: of a validation token, on average; None where that is not known.
+        exact: whether another run from the beginning would come to the same bits.
     """
 
     machine: Hardware
@@ -67,6 +68,7 @@ class Job:
     full_speed: float = math.inf
     unigram_loss: float = math.inf
     token_bytes: float | None = None
+    exact: bool = True
 
     @property
     def dtype(self) -> torch.dtype:

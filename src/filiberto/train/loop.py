@@ -18,7 +18,7 @@ import torch
 from filiberto.ahead import ahead
 from filiberto.config import Tracker
 from filiberto.console import progress, say
-from filiberto.errors import TryAgainError
+from filiberto.errors import StateError, TryAgainError
 from filiberto.signals import stop_requested
 from filiberto.train import checkpoint
 from filiberto.train.batch import TokenBatch
@@ -37,6 +37,9 @@ VALIDATION_MASK_RATE = 0.15
 
 # A GPU works at a step while the host reads how the one before went.
 _LATE_STEPS = {"cuda": 1}
+
+# Checkpoints in a row that may fail before a training ends for it.
+_MOST_FAILURES = 3
 
 
 @torch.no_grad()
@@ -94,7 +97,7 @@ def train_loop(
         DivergedError: the gradient was not finite three times in a row.
         StuckError: it learns nothing but how frequent words are.
         TryAgainError: a signal asked to stop; everything is saved.
-        StateError: one row does not fit into the memory.
+        StateError: one row does not fit into the memory, or checkpoints cannot be saved.
     """
     plan = job.plan
     saver = _Saver(job, run / "checkpoints", seconds=checkpoint_seconds)
@@ -123,7 +126,8 @@ def train_loop(
         )
         watch = Watch(state, records=records, advance=advance, on_validation=on_validation)
         for result, at_rest in steps.results(state.step):
-            state = replace(state, seconds=clock() - started, course=steps.job.course)
+            exact = state.exact and steps.job.exact
+            state = replace(state, seconds=clock() - started, course=steps.job.course, exact=exact)
             state = watch.account(steps.job, state, result)
             to_validate = at_rest and validates(state.step)
             if records and to_validate:
@@ -133,8 +137,8 @@ def train_loop(
             if to_validate and job.ranks.of_the_first(int(watch.is_stuck), plan.device):
                 raise StuckError(state)
             if at_rest and saver.is_due(state.step):
-                state = saver.save(state, records)
-                if records and state.step < steps.job.course.max_steps:
+                state = saver.save(state, records, needed=False)
+                if saver.saved_step == state.step < steps.job.course.max_steps:
                     on_checkpoint(state)
         state = saver.save(state, records)
         end = steps.job.course.max_steps
@@ -245,10 +249,10 @@ class _Steps:
     def _shrink(self) -> None:
         """Go on in less memory."""
         rows = self.job.plan.micro_rows
-        self.job = shrunk(self.job)
+        self.job = replace(shrunk(self.job), exact=False)
         say(
             f"out of memory with {rows} rows at once: going on with {self.job.plan.micro_rows}; "
-            "the same rows in the same order, but no longer the same to the bit"
+            "the same rows in the same order, but no longer bit-exact"
         )
 
 
@@ -259,11 +263,15 @@ class _Saver:
         job: what is trained.
         folder: of the checkpoints.
         seconds: between two of them where the plan fixes no steps.
+
+    Attributes:
+        saved_step: of the newest that this process has saved.
     """
 
     def __init__(self, job: Job, folder: Path, *, seconds: float) -> None:
         self._job, self._folder, self._seconds = job, folder, seconds
-        self._saved_at, self._saved_step = time.monotonic(), -1
+        self._saved_at, self.saved_step = time.monotonic(), -1
+        self._failures = 0
 
     def is_due(self, step: int) -> bool:
         """Whether to save after this step."""
@@ -272,13 +280,33 @@ class _Saver:
             return time.monotonic() - self._saved_at >= self._seconds
         return step % steps == 0
 
-    def save(self, state: State, records: Records | None) -> State:
-        """Commit a checkpoint, unless it is there; returns the state as it was written."""
-        if records is None or state.step == self._saved_step:
+    def save(self, state: State, records: Records | None, *, needed: bool = True) -> State:
+        """Commit a checkpoint, unless it is there; returns the state as it was written.
+
+        Args:
+            state: of the training now.
+            records: their length goes into the checkpoint; None where another process writes.
+            needed: whether training cannot go on without it.
+
+        Raises:
+            StateError: it could not be saved, and was needed or is the third such in a row.
+        """
+        if records is None or state.step == self.saved_step:
             return state
         state = replace(state, metrics_bytes=records.metrics_bytes)
-        checkpoint.save(
-            self._folder, model=self._job.model, optimizers=self._job.optimizers, state=state
-        )
-        self._saved_at, self._saved_step = time.monotonic(), state.step
+        self._saved_at = time.monotonic()
+        try:
+            records.sync()
+            checkpoint.save(
+                self._folder, model=self._job.model, optimizers=self._job.optimizers, state=state
+            )
+        except StateError as error:
+            self._failures += 1
+            if needed or self._failures == _MOST_FAILURES:
+                raise
+            say(f"{error.message}; training goes on")
+            return state
+        self._saved_at, self.saved_step, self._failures = time.monotonic(), state.step, 0
+        if state.step:
+            say(f"saved step {state.step:,}")
         return state

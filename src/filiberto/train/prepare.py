@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import shutil
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -18,7 +17,7 @@ import numpy as np
 from filiberto import initial
 from filiberto.config import Auto, Size, TrainConfig
 from filiberto.console import readable_number, say
-from filiberto.errors import StateError, UnfinishedStageError
+from filiberto.errors import InexactError, StateError, UnfinishedStageError
 from filiberto.runfolder import manifest, safeio
 from filiberto.tokens import token_bytes
 from filiberto.tokens.stream import open_stream
@@ -49,6 +48,7 @@ def prepared(
     key: str,
     force: bool,
     left: Callable[[float], float] | None,
+    exact: bool,
     machine: Hardware,
     ranks: Ranks,
 ) -> Job:
@@ -65,11 +65,13 @@ def prepared(
         key: the fingerprint of the training.
         force: throw an earlier training away.
         left: from the seconds that a training has left to those it is to have; None keeps them.
+        exact: refuse to go on where it would not come to the same bits.
         machine: where it runs.
         ranks: the processes that train together.
 
     Raises:
         UnfinishedStageError: the time of a training is to be changed that has not begun.
+        InexactError: it would go on in other surroundings than it began in, but must be exact.
     """
     environment = {**hardware.environment(machine), "processes": ranks.size}
     hardware.keep_freed_memory()
@@ -95,15 +97,18 @@ def prepared(
         ranks.wait()
         fixed = _read_plan(run / PLAN, key=key) or fixed  # that of the one that writes
         job = new_job(run, **parts, ranks=ranks)
+        same = True
     else:
+        fixed = plan.moved(kept, settings, device=machine.device, precision=machine.precision)
+        same = _is_as_before(run, environment, kept, fixed, exact=exact)
         if left is not None:
             kept = _revised(run, kept, settings, left=left)
             if ranks.writes:
                 _write_revised(run, kept, key=key)
-        fixed = plan.moved(kept, settings, device=machine.device, precision=machine.precision)
-        _tell_of_another_machine(run, environment)
+            fixed = plan.moved(kept, settings, device=machine.device, precision=machine.precision)
+        ranks.wait()  # all have read the surroundings before one writes
     if ranks.writes:
-        safeio.write_json(run / ENVIRONMENT, environment)
+        safeio.write_json(run / ENVIRONMENT, environment | {"exact": same})
     text = _text(run, fixed)
     if kept is None:
         _tell(fixed, text, job.settings, machine)
@@ -116,6 +121,7 @@ def prepared(
         full_speed=flops.full_speed(job),
         unigram_loss=text.unigram_loss,
         token_bytes=text.token_bytes,
+        exact=same,
     )
 
 
@@ -206,13 +212,34 @@ def _write_revised(run: Path, revised: Plan, *, key: str) -> None:
         (run / name / manifest.MANIFEST).unlink(missing_ok=True)
 
 
-def _tell_of_another_machine(run: Path, environment: dict[str, Any]) -> None:
-    """Say so where a training goes on in other surroundings than it began in."""
+def _is_as_before(
+    run: Path, environment: dict[str, Any], kept: Plan, fixed: Plan, *, exact: bool
+) -> bool:
+    """Whether a training still is what it would have been without a stop; it is told where not."""
     path = run / ENVIRONMENT
     before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else environment
     other = [key for key in environment if environment[key] != before.get(key)]
+    if fixed.micro_rows != kept.micro_rows:
+        other.append("micro-batch")
     if other:
-        say(f"going on with another {', '.join(other)}: right, but no longer the same to the bit")
+        reason = f"going on with another {', '.join(other)}"
+    elif not before.get("exact", True):
+        reason = "it went on in other surroundings than it began in"
+    else:
+        return True
+    if exact:
+        raise InexactError(
+            f"{run} would not come to the same bits: {reason}",
+            hint="go on where and how it began, or without --exact",
+        )
+    say(f"{reason}: right, but no longer bit-exact")
+    return False
+
+
+def no_longer_exact(run: Path) -> None:
+    """Write down that the training will not come to the bits it would have come to."""
+    before = json.loads((run / ENVIRONMENT).read_text(encoding="utf-8"))
+    safeio.write_json(run / ENVIRONMENT, before | {"exact": False})
 
 
 def measured_plan(job: Job, *, settings: TrainConfig, seconds: float) -> Plan:
@@ -243,10 +270,8 @@ def measured_plan(job: Job, *, settings: TrainConfig, seconds: float) -> Plan:
 
 def _throw_away(run: Path) -> None:
     """Remove a training and its model, so that a stop leaves nothing that looks finished."""
-    for name in ("model", "checkpoints"):
-        shutil.rmtree(run / name, ignore_errors=True)
-    for name in (records.METRICS, records.TIMINGS, PLAN):
-        (run / name).unlink(missing_ok=True)
+    for name in ("model", "checkpoints", records.METRICS, records.TIMINGS, PLAN):
+        safeio.remove(run / name)
 
 
 def taken_up(job: Job, run: Path, *, fingerprint: str) -> tuple[Job, State]:
@@ -306,8 +331,8 @@ def begun_again(job: Job, run: Path, *, stuck: State) -> tuple[Job, State]:
     job.ranks.wait()
     if job.ranks.writes:
         data = json.loads((run / PLAN).read_text(encoding="utf-8"))
+        safeio.remove(run / "checkpoints")  # before the plan that they do not belong to
         write_plan(run, fixed, key=data["fingerprint"])
-        shutil.rmtree(run / "checkpoints")
     job.ranks.wait()
     state = checkpoint.State(step=0, fingerprint=stuck.fingerprint, seconds=stuck.seconds)
     return (

@@ -7,12 +7,15 @@ both (see `boards`).
 from __future__ import annotations
 
 import json
+import os
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from filiberto.config import Tracker
+from filiberto.errors import StateError
+from filiberto.runfolder import safeio
 from filiberto.train.boards import open_boards
 
 METRICS = "metrics.jsonl"
@@ -33,6 +36,7 @@ class Records:
     def __init__(
         self, run: Path, *, metrics_bytes: int, step: int, trackers: Sequence[Tracker] = ()
     ) -> None:
+        self._run = run
         _cut(run / METRICS, metrics_bytes)
         _cut(run / TIMINGS, _end_of_step(run / TIMINGS, step))
         self._metrics = (run / METRICS).open("ab")
@@ -63,6 +67,19 @@ class Records:
     def metrics_bytes(self) -> int:
         """Length of metrics.jsonl now."""
         return self._metrics.tell()
+
+    def sync(self) -> None:
+        """Ask the disk to keep what the next checkpoint counts on.
+
+        Raises:
+            StateError: the disk is full or fails.
+        """
+        try:
+            for file in (self._metrics, self._timings):
+                os.fsync(file.fileno())
+            safeio.sync_folder(self._run)
+        except OSError as error:
+            raise StateError(f"{self._run / METRICS} could not be written: {error}") from None
 
     def close(self) -> None:
         """Close files and boards."""

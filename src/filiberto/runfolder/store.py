@@ -1,0 +1,106 @@
+"""Checkpoints in a folder: complete or invisible, verified before use, never the last one lost.
+
+    .tmp-step-00001200-ID/  filled, hashed, MANIFEST.json, synced  ->  step-00001200/
+
+A checkpoint is committed by one rename. There is no `latest` pointer, which would be a second
+point of commitment: the newest is the one with the highest step that verifies.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from filiberto.console import say
+from filiberto.errors import StateError
+from filiberto.runfolder import safeio
+
+KEPT = 2
+MANIFEST = "MANIFEST.json"
+_PREFIX, _DIGEST = "step-", "sha256"
+
+
+def save(folder: Path, *, step: int, fill: Callable[[Path], object], about: dict[str, Any]) -> Path:
+    """Commit a checkpoint, then remove all but the newest `KEPT`.
+
+    Args:
+        folder: of the checkpoints.
+        step: by which they are ordered.
+        fill: writes the files into a folder that it is given.
+        about: what the manifest says beside step, files and parent.
+
+    Raises:
+        OSError: the disk is full or fails; older checkpoints are untouched.
+    """
+    final = folder / f"{_PREFIX}{step:08d}"
+    if not folder.exists():
+        folder.mkdir()
+        safeio.sync_folder(folder.parent)
+    parent = next((path for path in by_step(folder) if _step(path) < step), None)
+    with safeio.new_folder(final) as temporary:
+        fill(temporary)
+        files = {path.name: _facts(path) for path in sorted(temporary.iterdir())}
+        origin = safeio.sha256_of(parent / MANIFEST) if parent else None
+        manifest = {"step": step, **about, "parent": origin, "files": files}
+        safeio.write_json(temporary / MANIFEST, {**manifest, _DIGEST: _digest(manifest)})
+    for old in by_step(folder)[KEPT:]:
+        safeio.remove(old)
+    return final
+
+
+def valid(folder: Path) -> Iterator[Path]:
+    """Checkpoints that verify, newest first; damaged ones are named and passed over.
+
+    Raises:
+        StateError: there are checkpoints, but none is whole.
+    """
+    found, whole = by_step(folder), 0
+    for path in found:
+        problem = problem_of(path)
+        if problem is None:
+            whole += 1
+            yield path
+        else:
+            say(f"checkpoint {path.name} is damaged ({problem}); falling back to an older one")
+    if found and not whole:
+        raise StateError(
+            f"{folder} holds {len(found)} checkpoints and none is whole",
+            hint=f"restore one from a backup, or start again: "
+            f"filiberto train {folder.parent} --force",
+        )
+
+
+def by_step(folder: Path) -> list[Path]:
+    """Committed checkpoints, newest first; by step, never by clock."""
+    found = (path for path in folder.glob(f"{_PREFIX}*") if path.name[len(_PREFIX) :].isdigit())
+    return sorted(found, key=_step, reverse=True)
+
+
+def problem_of(path: Path) -> str | None:
+    """What is wrong with a checkpoint, in words; None where every byte is as it was written."""
+    try:
+        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        if manifest.pop(_DIGEST) != _digest(manifest):
+            return f"{MANIFEST} changed"
+        if manifest["step"] != _step(path):
+            return f"it was saved as step {manifest['step']}"
+        files = manifest["files"]
+        changed = [name for name, facts in files.items() if _facts(path / name) != facts]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        return str(error)
+    return f"{', '.join(changed)} changed" if changed else None
+
+
+def _step(path: Path) -> int:
+    return int(path.name[len(_PREFIX) :])
+
+
+def _digest(manifest: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+
+
+def _facts(path: Path) -> dict[str, Any]:
+    return {"bytes": path.stat().st_size, "sha256": safeio.sha256_of(path)}

@@ -1,0 +1,44 @@
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from filiberto.runfolder import safeio
+
+REPORT = Path("reports") / "faults.json"
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A folder in memory where there is one: an fsync costs nothing there."""
+    shared = Path("/dev/shm")
+    folder = Path(tempfile.mkdtemp(dir=shared if shared.is_dir() else None))
+    yield folder
+    shutil.rmtree(folder)
+
+
+class Tally:
+    """What the fault tests came to, by fault."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, dict[str, Any]] = {}
+
+    def add(self, fault: str, **figures: int) -> None:
+        """Add to the figures of a fault."""
+        row = self.rows.setdefault(fault, {})
+        for name, figure in figures.items():
+            row[name] = row.get(name, 0) + figure
+
+
+@pytest.fixture(scope="session")
+def tally(pytestconfig: pytest.Config) -> Iterator[Tally]:
+    """Written to reports/faults.json when the tests are done."""
+    found = Tally()
+    yield found
+    path = pytestconfig.rootpath / REPORT
+    path.parent.mkdir(exist_ok=True)
+    safeio.write_bytes(path, (json.dumps(found.rows, indent=2, sort_keys=True) + "\n").encode())
