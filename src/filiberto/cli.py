@@ -28,6 +28,7 @@ from filiberto.errors import (
     UserError,
 )
 from filiberto.recipe import check_recipe, load_recipe, recipe_to_dict
+from filiberto.signals import leaving_at_once
 
 DEMO_RUN = Path("runs/demo")
 
@@ -89,8 +90,10 @@ def run_command(argv: list[str]) -> int:
         print(__version__)
         return 0
     command, arguments = argv[0], argv[1:]
+    stopped = f"filiberto {command}: stopped; finished stages are kept"
     try:
-        _dispatch(command, arguments)
+        with leaving_at_once(TryAgainError.exit_code, stopped):
+            _dispatch(command, arguments)
     except UserError as error:
         if debug:
             raise
@@ -99,8 +102,8 @@ def run_command(argv: list[str]) -> int:
     except KeyboardInterrupt:
         if debug:
             raise
-        print(f"\nfiliberto {command}: stopped; finished stages are kept", file=sys.stderr)
-        return 75
+        print(f"\n{stopped}", file=sys.stderr)
+        return TryAgainError.exit_code
     except OSError as error:
         if isinstance(error, BrokenPipeError):
             return _reader_is_gone()

@@ -1,4 +1,8 @@
-"""Ctrl-C and SIGTERM ask; the work ends at the next safe point. A second one ends it at once."""
+"""Ctrl-C and SIGTERM ask; the work ends at the next safe point. A second one ends it at once.
+
+Training is asked and saves first (`stop_requested`). Elsewhere nothing unfinished is kept, so the
+command ends right away (`leaving_at_once`).
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,9 @@ from contextlib import contextmanager
 from types import FrameType
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+# For Python to come out of a library and tidy up.
+_GRACE_SECONDS = 1.0
 
 
 @contextmanager
@@ -38,3 +45,45 @@ def stop_requested() -> Iterator[Callable[[], bool]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def leaving_at_once(exit_code: int, farewell: str) -> Iterator[None]:
+    """Let SIGTERM end the block as Ctrl-C does, by KeyboardInterrupt, and either without fail.
+
+    Python raises only when its main thread is out of whatever library it is in, which may take
+    minutes. A thread ends the process where that does not happen soon.
+
+    Args:
+        exit_code: of the process then.
+        farewell: printed then.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    left = threading.Event()
+
+    def watch() -> None:
+        while came := os.read(reader, 1):
+            raises = signal.getsignal(came[0]) is signal.default_int_handler
+            if raises and not left.wait(_GRACE_SECONDS):
+                cursor = "\x1b[?25h" if os.isatty(2) else ""  # progress hides it
+                os.write(2, f"{cursor}\n{farewell}\n".encode())
+                os._exit(exit_code)
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    before = {number: signal.signal(number, signal.default_int_handler) for number in _SIGNALS}
+    wakeup = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    try:
+        yield
+    finally:
+        left.set()
+        signal.set_wakeup_fd(wakeup)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        os.close(writer)
+        thread.join()
+        os.close(reader)

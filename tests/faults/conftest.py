@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -10,6 +11,12 @@ import pytest
 from filiberto.runfolder import safeio
 
 REPORT = Path("reports") / "faults.json"
+
+
+@pytest.fixture(scope="session")
+def trials() -> int:
+    """Of the whole command killed at random: few, or with `make faults` many."""
+    return 30 if os.environ.get("FAULTS") == "full" else 5
 
 
 @pytest.fixture
