@@ -54,7 +54,7 @@ BASE: dict[str, Any] = {
     "row_length": 128,
     "batch_tokens": 4_096,
     "warmup_share": 0.06,
-    "decay_share": 0.2,
+    "decay_share": 0.4,
     "weight_decay": 0.01,
     "beta1": 0.9,
     "beta2": 0.98,
@@ -89,7 +89,7 @@ CANDIDATES: dict[str, dict[str, Any]] = {
     "warm-up 20 %": {"settings": {"warmup_share": 0.2}},
     **{
         f"decay in the last {share}": {"settings": {"decay_share": share}}
-        for share in (1.0, 0.7, 0.4, 0.1)
+        for share in (1.0, 0.7, 0.2, 0.1)
     },
     "decay 1 - sqrt": {"shape": "sqrt"},
     "weight decay 0": {"settings": {"weight_decay": 0.0}},

@@ -1,10 +1,11 @@
-"""A small Hub on this machine: data sets in memory, over HTTP, with faults on demand.
+"""A small Hub on this machine: data sets and models in memory, over HTTP, with faults on demand.
 
 Speaks what we ask of the real one: a set's commit, its tree in pages, paths-info, and `resolve`
 with HEAD, redirects of large files to another host, Range, ETag and the X- headers; 401 for a gated
-set.
+set. Models can be made and written to: preupload, Git LFS, and commits of files and deletions.
 """
 
+import base64
 import hashlib
 import json
 import re
@@ -35,6 +36,10 @@ class Hub:
     damaged: set[str] = field(default_factory=set)
     """Paths whose first byte comes flipped."""
     without_range: bool = False
+    models: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    """Each private: nobody without the token sees one."""
+    blobs: dict[str, bytes] = field(default_factory=dict)
+    """What was uploaded by its SHA-256, before a commit names it."""
     requests: list[tuple[str, str, str | None, str | None]] = field(default_factory=list)
     """Method, path, Range and Authorization of each request."""
     url: str = ""
@@ -86,8 +91,23 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer()
 
     def do_POST(self) -> None:
-        self._body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self._body = self._read_body()
         self._answer()
+
+    def do_PUT(self) -> None:
+        data = self._read_body()
+        self.state.blobs[hashlib.sha256(data).hexdigest()] = data
+        self._send(200, b"")
+
+    def _read_body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = b""
+        while size := int(self.rfile.readline(), 16):
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return body
 
     def _answer(self) -> None:
         hub, url = self.state, urlsplit(self.path)
@@ -99,6 +119,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if match := re.fullmatch(r"/([\w.-]+/[\w.-]+)/cdn/(.+)", path):
             self._file(match[1], match[2])
+            return
+        if self._model(path, token, parse_qs(url.query)):
             return
         match = re.match(r"(?:/api)?/datasets/([\w.-]+/[\w.-]+)", path)
         dataset = match[1] if match else ""
@@ -120,8 +142,79 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send(404, b"{}", {"X-Error-Code": "EntryNotFound"})
 
+    def _model(self, path: str, token: str | None, query: dict[str, list[str]]) -> bool:
+        """Answer what is asked of a model; False where nothing is."""
+        hub = self.state
+        if path == "/api/repos/create":
+            name = "/".join(
+                (json.loads(self._body)["organization"], json.loads(self._body)["name"])
+            )
+            there = name in hub.models
+            hub.models.setdefault(name, {".gitattributes": b"*.safetensors filter=lfs\n"})
+            self._json({"url": f"{hub.url}/{name}"}, status=409 if there else 200)
+            return True
+        match = re.match(r"(?:/api/models)?/([\w.-]+/[\w-]+?)(\.git)?(?=/|$)", path)
+        if not match or match[1].startswith(("api/", "datasets/")):
+            return False
+        name, rest = match[1], path[match.end() :]
+        if name not in hub.models or token != f"Bearer {hub.token}":
+            self._send(404 if token else 401, b"{}", {"X-Error-Code": "RepoNotFound"})
+        elif rest.startswith("/preupload/"):
+            files = json.loads(self._body)["files"]
+            modes = [
+                {
+                    "path": file["path"],
+                    "uploadMode": "lfs" if file["path"].endswith(".safetensors") else "regular",
+                    "shouldIgnore": False,
+                }
+                for file in files
+            ]
+            self._json({"files": modes})
+        elif rest == "/info/lfs/objects/batch":
+            objects = json.loads(self._body)["objects"]
+            upload = {"actions": {"upload": {"href": f"{hub.url}/upload"}}}
+            self._json(
+                {
+                    "transfer": "basic",
+                    "objects": [o | ({} if o["oid"] in hub.blobs else upload) for o in objects],
+                }
+            )
+        elif rest.startswith("/commit/"):
+            self._commit(name)
+        elif rest.startswith("/revision/") or rest == "":
+            siblings = [{"rfilename": path} for path in hub.models[name]]
+            self._json({"id": name, "sha": hub.commit, "siblings": siblings, "tags": []})
+        elif rest.startswith("/tree/"):
+            self._tree(name, rest.split("/", 3), query)
+        elif rest.startswith("/resolve/"):
+            self._resolve(name, rest.split("/", 3)[3])
+        else:
+            return False
+        return True
+
+    def _commit(self, name: str) -> None:
+        files = dict(self.state.models[name])
+        for line in self._body.splitlines():
+            entry = json.loads(line)
+            value = entry["value"]
+            if entry["key"] == "file":
+                files[value["path"]] = base64.b64decode(value["content"])
+            elif entry["key"] == "lfsFile":
+                files[value["path"]] = self.state.blobs[value["oid"]]
+            elif entry["key"] == "deletedFolder":
+                there = [path for path in files if path.startswith(value["path"])]
+                assert there
+                for path in there:
+                    del files[path]
+        self.state.models[name] = files
+        answer = {"success": True, "commitOid": self.state.commit}
+        self._json(answer | {"commitUrl": f"{self.state.url}/{name}/commit/{self.state.commit}"})
+
+    def _files(self, name: str) -> dict[str, bytes]:
+        return self.state.datasets.get(name) or self.state.models[name]
+
     def _entry(self, dataset: str, path: str) -> dict[str, Any]:
-        data = self.state.datasets[dataset][path]
+        data = self._files(dataset)[path]
         entry = {"type": "file", "path": path, "size": len(data), "oid": blob_id(data)}
         if self.state.is_large(path):
             digest = hashlib.sha256(data).hexdigest()
@@ -131,7 +224,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _tree(self, dataset: str, parts: list[str], query: dict[str, list[str]]) -> None:
         folder = parts[3] + "/" if len(parts) > 3 else ""
-        paths = sorted(p for p in self.state.datasets[dataset] if p.startswith(folder))
+        paths = sorted(p for p in self._files(dataset) if p.startswith(folder))
         if not paths:
             self._send(404, b"{}", {"X-Error-Code": "EntryNotFound"})
             return
@@ -152,7 +245,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._json([{"type": "directory", "path": "a", "oid": "0"}, *page], headers)
 
     def _resolve(self, dataset: str, path: str) -> None:
-        data = self.state.datasets[dataset].get(path)
+        data = self._files(dataset).get(path)
         if data is None:
             self._send(404, b"", {"X-Error-Code": "EntryNotFound"})
             return
@@ -170,7 +263,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._file(dataset, path, headers)
 
     def _file(self, dataset: str, path: str, headers: dict[str, str] | None = None) -> None:
-        hub, data = self.state, self.state.datasets[dataset][path]
+        hub, data = self.state, self._files(dataset)[path]
         if path in hub.damaged:
             data = bytes([data[0] ^ 1]) + data[1:]
         wanted = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
@@ -182,9 +275,11 @@ class _Handler(BaseHTTPRequestHandler):
         cut = drops.pop(0) if drops else None
         self._send(206 if start else 200, data[start:], headers, cut=cut)
 
-    def _json(self, value: Any, headers: dict[str, str] | None = None) -> None:
+    def _json(
+        self, value: Any, headers: dict[str, str] | None = None, *, status: int = 200
+    ) -> None:
         body = json.dumps(value).encode()
-        self._send(200, body, {"Content-Type": "application/json", **(headers or {})})
+        self._send(status, body, {"Content-Type": "application/json", **(headers or {})})
 
     def _send(
         self,

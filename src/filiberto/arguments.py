@@ -27,13 +27,17 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         "architecture",
         "seed",
         "checkpoint_every",
+        "backup",
         *_WATCHING,
     ),
     "plan": (*_SOURCE, "language", "init_from", "time", "size", "architecture"),
     "corpus": (*_SOURCE, "language", "seed"),
     "tokenizer": ("language", "init_from", "seed"),
     "tokens": ("weights",),
-    "train": ("time", "size", "architecture", "language", "seed", "checkpoint_every", *_WATCHING),
+    "train": (
+        *("time", "size", "architecture", "language", "seed", "checkpoint_every", "backup"),
+        *_WATCHING,
+    ),
     "evaluate": ("language",),
 }
 
@@ -176,10 +180,10 @@ def overridden(base: Recipe, parsed: Any) -> Recipe:
 def parse_places(
     command: str, arguments: list[str], flags: type, *, usage: str, description: str
 ) -> tuple[Path, tuple[str, ...], Any]:
-    """RUN, the words after it, and the flags of a command that reads a finished run.
+    """RUN, the words after it, and the flags of a command that reads a run.
 
     Raises:
-        UsageError: too few or too many words, or no such folder.
+        UsageError: too few or too many words, or no such folder and no backup of it.
     """
     import tyro
 
@@ -196,6 +200,6 @@ def parse_places(
     if not parsed.words or len(parsed.words) > 2:
         raise UsageError("takes a run folder and at most one more word", hint=f"{command} {usage}")
     run = Path(parsed.words[0])
-    if not run.is_dir():
+    if not run.is_dir() and not getattr(parsed.flags, "backup", None):
         raise UsageError(f"{run} is no folder", hint="make a run first: filiberto run")
     return run, parsed.words[1:], parsed.flags

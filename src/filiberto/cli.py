@@ -51,7 +51,7 @@ one stage of a run:
   filiberto evaluate RUN              bits per byte, accuracy and prompts
 
 a run that was stopped, or that you want otherwise:
-  filiberto resume RUN                go on, on this machine or another
+  filiberto resume RUN                go on, here or from a backup on another machine
   filiberto train RUN --more 2h       train longer, also when it is finished
   filiberto finish RUN --within 10m   learning rate to zero, model and report within that time
 
@@ -148,6 +148,7 @@ def _dispatch(command: str, arguments: list[str]) -> None:
 
 
 def _run_stage(command: str, arguments: list[str]) -> None:
+    from filiberto import backup
     from filiberto.runfolder import lock
     from filiberto.train import boards
     from filiberto.train.distributed import rank_of_this_process
@@ -171,6 +172,8 @@ def _run_stage(command: str, arguments: list[str]) -> None:
         recipe = dataclasses.replace(recipe, language=languages.canonical(recipe.language))
     if command in ("run", "train"):
         boards.require(recipe.trackers)
+        if recipe.backup:
+            backup.check(recipe.backup)
     ranks = rank_of_this_process()
     if ranks.size > 1 and command != "train":
         raise UsageError(
@@ -227,6 +230,9 @@ class ResumeArguments:
 
     exact: bool = False
     """Refuse to go on where the training would not come to the same bits."""
+    backup: str | None = None
+    """Where the run was copied, to take it back from there if RUN is not here: a folder, or
+    hub:OWNER/NAME."""
 
 
 def _go_on(command: str, arguments: list[str]) -> None:
@@ -242,19 +248,26 @@ def _go_on(command: str, arguments: list[str]) -> None:
     within = flags.within if command == "finish" else None
     if within is not None:
         parse_seconds(within)
+    from filiberto import backup, road
+    from filiberto.runfolder import lock
+    from filiberto.train import boards
+
     path = run / RECIPE_FILE
-    if not path.is_file():
+    place = flags.backup if command == "resume" else None
+    if place is not None:
+        backup.check(place)
+    elif not path.is_file():
         raise UsageError(
             f"{run} has no {RECIPE_FILE}: nothing has begun there",
             hint=f"begin: filiberto run {run} --text FILES",
         )
-    from filiberto import road
-    from filiberto.runfolder import lock
-    from filiberto.train import boards
-
-    recipe = load_recipe(path)
-    boards.require(recipe.trackers)
     with lock.own(run):
+        if place is not None:
+            if not path.is_file():
+                backup.restore(place, run)
+            _write_recipe(run, dataclasses.replace(load_recipe(path), backup=place))
+        recipe = load_recipe(path)
+        boards.require(recipe.trackers)
         road.go_on(recipe, run, within=within, exact=command == "resume" and flags.exact)
 
 

@@ -227,6 +227,9 @@ class Recipe:
     """Seed of everything that is drawn: sample, order, masks, weights."""
     checkpoint_every: str = "10m"
     """Wall-clock time between checkpoints, such as 10m."""
+    backup: str | None = None
+    """Folder, or hub:OWNER/NAME for a private repository, to which the run is copied with every
+    checkpoint; `filiberto resume RUN --backup PLACE` goes on from there on another machine."""
     wandb: bool = False
     """Show the training on Weights & Biases too (extra filiberto[wandb])."""
     trackio: bool = False

@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from filiberto import initial
+from filiberto import backup, initial
 from filiberto.config import ITALIAN, PHRASEBOOK, SECTIONS, Recipe
 from filiberto.console import readable_seconds, say
 from filiberto.runfolder import manifest
@@ -64,10 +64,14 @@ def go_on(recipe: Recipe, run: Path, *, within: str | None = None, exact: bool =
         UnfinishedStageError: a training is to be finished that has not begun.
     """
     start = time.monotonic()
-    has_corpus, has_tokens = (manifest.read(run / name) for name in ("corpus", "tokens"))
-    stages = ("train", "evaluate") if within else SECTIONS
-    if has_tokens and not has_corpus:
-        stages = ("train",)
+    *before, train, evaluate = SECTIONS
+    done = [name for name in before if manifest.read(run / name)]
+    if done == before or within:
+        stages = (train, evaluate)
+    elif "tokens" in done and "corpus" not in done:
+        stages = (train,)
+    else:
+        stages = SECTIONS
     _walk(recipe, run, stages, start=start, within=within, exact=exact)
     if "evaluate" in stages:
         _tell_what_there_is(recipe, run, start=start)
@@ -94,6 +98,9 @@ def _walk(
             elapsed = time.monotonic() - start
             more = {"elapsed": elapsed, "within": within, "exact": exact}
         import_module(f"filiberto.{name}").run(recipe, run, force=force, **more)
+    if recipe.backup and "evaluate" in stages:
+        with backup.open_backup(recipe.backup, run):
+            pass  # the report
 
 
 def _tell_what_there_is(recipe: Recipe, run: Path, *, start: float) -> None:

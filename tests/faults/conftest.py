@@ -2,6 +2,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from filiberto.runfolder import safeio
+from tests.faults.place import SETTINGS, Place
 
 REPORT = Path("reports") / "faults.json"
 
@@ -17,6 +19,25 @@ REPORT = Path("reports") / "faults.json"
 def trials() -> int:
     """Of the whole command killed at random: few, or with `make faults` many."""
     return 30 if os.environ.get("FAULTS") == "full" else 5
+
+
+Whole = dict[str, tuple[dict[str, str], float]]
+
+
+@pytest.fixture(scope="session")
+def user(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    return Place(tmp_path_factory.mktemp("user"))
+
+
+@pytest.fixture(scope="session")
+def whole(user: Place) -> Whole:
+    """By setting: what comes of a run that nothing stops, and its seconds."""
+    found: Whole = {}
+    for settings in SETTINGS:
+        start, run = time.monotonic(), f"whole-{len(found)}"
+        assert user.code(run, settings) == 0
+        found[settings] = (user.result(run), time.monotonic() - start)
+    return found
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +83,30 @@ def commit_folder(temporary: Path, path: Path) -> None:
     sync_folder(path.parent)
     if aside is not None:
         shutil.rmtree(aside)
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a file or folder; it appears under its new name when all of it is there.
+
+    For places that are no disk of this machine: where they know no fsync there is none.
+    """
+    temporary = _temporary_beside(target)
+    try:
+        if source.is_dir():
+            shutil.copytree(source, temporary)
+            with suppress(OSError):
+                for entry in temporary.rglob("*"):
+                    sync_file(entry)
+            if target.exists():
+                remove(target)
+        else:
+            shutil.copyfile(source, temporary)
+            with suppress(OSError):
+                sync_file(temporary)
+        temporary.replace(target)
+    except BaseException:
+        remove(temporary)
+        raise
 
 
 def remove(path: Path) -> None:

@@ -46,9 +46,14 @@ def save(folder: Path, *, step: int, fill: Callable[[Path], object], about: dict
         origin = safeio.sha256_of(parent / MANIFEST) if parent else None
         manifest = {"step": step, **about, "parent": origin, "files": files}
         safeio.write_json(temporary / MANIFEST, {**manifest, _DIGEST: _digest(manifest)})
+    prune(folder)
+    return final
+
+
+def prune(folder: Path) -> None:
+    """Remove all but the newest `KEPT`."""
     for old in by_step(folder)[KEPT:]:
         safeio.remove(old)
-    return final
 
 
 def valid(folder: Path) -> Iterator[Path]:
@@ -92,6 +97,14 @@ def problem_of(path: Path) -> str | None:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         return str(error)
     return f"{', '.join(changed)} changed" if changed else None
+
+
+def training_of(path: Path) -> str | None:
+    """Which training a checkpoint belongs to; None where that cannot be read."""
+    try:
+        return json.loads((path / MANIFEST).read_text(encoding="utf-8"))["training"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _step(path: Path) -> int:

@@ -65,6 +65,7 @@ def build(
     within: str | None = None,
     exact: bool = False,
     trackers: Sequence[Tracker] = (),
+    on_saved: Callable[[], object] = lambda: None,
 ) -> Manifest:
     """Train the model of a run, go on where a stopped training was, or return what is there.
 
@@ -84,6 +85,7 @@ def build(
         within: time in which a training is brought to its end, whatever its plan says.
         exact: refuse to go on where it would not come to the same bits.
         trackers: where it is shown beside TensorBoard; they may be others after a stop.
+        on_saved: called after each checkpoint in the middle of the training.
 
     Returns:
         The manifest of `model/`.
@@ -144,6 +146,7 @@ def build(
             language=language,
             live_prompt=live_prompt,
             trackers=trackers,
+            on_saved=on_saved,
         )
         if ranks.writes:
             export(job, run, settings=asked, inputs=inputs, facts=facts, language=language)
@@ -162,24 +165,29 @@ def run(
     exact: bool = False,
 ) -> Manifest:
     """The command `filiberto train`."""
+    from filiberto import backup
     from filiberto.evaluate.prompts import live_prompt
+    from filiberto.train.distributed import rank_of_this_process
 
-    done = build(
-        run,
-        settings=recipe.train,
-        size=recipe.size,
-        time=recipe.time or DEFAULT_TIME,
-        elapsed=elapsed,
-        checkpoint_every=recipe.checkpoint_every,
-        language=recipe.language,
-        seed=recipe.seed,
-        live_prompt=live_prompt(run, recipe),
-        force=force,
-        more=more,
-        within=within,
-        exact=exact,
-        trackers=recipe.trackers,
-    )
+    place = recipe.backup if rank_of_this_process().writes else None
+    with backup.open_backup(place, run) as on_saved:
+        done = build(
+            run,
+            settings=recipe.train,
+            size=recipe.size,
+            time=recipe.time or DEFAULT_TIME,
+            elapsed=elapsed,
+            checkpoint_every=recipe.checkpoint_every,
+            language=recipe.language,
+            seed=recipe.seed,
+            live_prompt=live_prompt(run, recipe),
+            force=force,
+            more=more,
+            within=within,
+            exact=exact,
+            trackers=recipe.trackers,
+            on_saved=on_saved,
+        )
     say(summary(done))
     return done
 
@@ -250,6 +258,7 @@ def _train(
     language: str,
     live_prompt: LivePrompt | None,
     trackers: Sequence[Tracker],
+    on_saved: Callable[[], object],
 ) -> dict[str, Any]:
     import torch
     from safetensors import SafetensorError
@@ -272,6 +281,7 @@ def _train(
             export_unfinished(job, run, facts=facts, language=language)
         except (OSError, SafetensorError) as error:
             say(f"{run / 'model'} could not be written: {error}; training goes on")
+        on_saved()
 
     try:
         while True:
