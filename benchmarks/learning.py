@@ -183,6 +183,9 @@ def thinned(run: Path, *, part: int) -> Path:
     number = np.cumsum(ids == shard.header["special_ids"]["<s>"])
     facts = {key: shard.header[key] for key in ("tokenizer", "special_ids")}
     write_shard(path, ids[number % part == 0], vocab_size=shard.header["vocab_size"], facts=facts)
+    about = json.loads((made / "manifest.json").read_text(encoding="utf-8"))
+    about["facts"].pop("headers", None)  # of the shards that it had
+    (made / "manifest.json").write_text(json.dumps(about), encoding="utf-8")
     made.rename(thin / "tokens")
     return thin
 

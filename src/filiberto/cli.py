@@ -149,7 +149,7 @@ def _dispatch(command: str, arguments: list[str]) -> None:
 
 def _run_stage(command: str, arguments: list[str]) -> None:
     from filiberto import backup
-    from filiberto.runfolder import lock
+    from filiberto.runfolder import lock, safeio
     from filiberto.train import boards
     from filiberto.train.distributed import rank_of_this_process
 
@@ -212,7 +212,7 @@ def _run_stage(command: str, arguments: list[str]) -> None:
             # What failed at once and for good leaves nothing behind.
             on_its_way = isinstance(error, (TryAgainError, UnfinishedStageError))
             if recipe_before is not None and not on_its_way and _made(run) == made_before:
-                (run / RECIPE_FILE).write_bytes(recipe_before)
+                safeio.write_bytes(run / RECIPE_FILE, recipe_before)
             raise
 
 

@@ -41,6 +41,7 @@ def build(
     """
     from filiberto.tokenizer import bpe
     from filiberto.tokens import encode, weights
+    from filiberto.tokens.shards import header_digest
 
     settings = settings or TokensConfig()
     corpus = manifest.require(run, "corpus")
@@ -83,6 +84,8 @@ def build(
             ) | {"sources": tally.facts()}
         # Validation text is never repeated: its bytes are those of the corpus.
         facts["validation"]["bytes"] = corpus.facts["validation"]["bytes"]
+        shards = sorted(folder.glob("*.tokens"))
+        facts["headers"] = {path.name: header_digest(path) for path in shards}
         return manifest.finish(
             folder,
             stage="tokens",

@@ -10,6 +10,7 @@ file; nothing is guessed from its size.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zlib
 from dataclasses import dataclass
@@ -115,6 +116,14 @@ class Shard:
                 hint=_hint(self.path),
             )
         self.checked[block] = True
+
+
+def header_digest(path: Path) -> str:
+    """Hex SHA-256 of a shard's header, and so, by its checksums, of all that it holds."""
+    with path.open("rb") as file:
+        length = file.read(_LENGTH_BYTES)
+        size = min(int.from_bytes(length, "little"), _MAX_HEADER_BYTES)
+        return hashlib.sha256(length + file.read(size)).hexdigest()
 
 
 def open_shard(path: Path) -> Shard:

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filiberto.errors import StateError
-from filiberto.tokens.shards import BLOCK_BYTES, Shard, open_shard
+from filiberto.runfolder import manifest
+from filiberto.tokens.shards import BLOCK_BYTES, Shard, header_digest, open_shard
 
 Split = Literal["train", "validation"]
 
@@ -74,7 +75,8 @@ def open_stream(folder: Path, *, split: Split) -> TokenStream:
     """Open the shards of a split in a folder `tokens`.
 
     Raises:
-        StateError: there are none, one is damaged, or they come from different tokenizers.
+        StateError: there are none, one is damaged, they come from different tokenizers, or they are
+            not those that the stage's manifest names.
     """
     paths = sorted(folder.glob(f"{split}-*.tokens"))
     if not paths:
@@ -83,6 +85,7 @@ def open_stream(folder: Path, *, split: Split) -> TokenStream:
             hint=f"build it again: filiberto tokens {folder.parent} --force",
         )
     shards = [open_shard(path) for path in paths]
+    _check_names(folder, paths, split=split)
     for shard in shards:
         for key in ("tokenizer", "vocab_size", "special_ids", "dtype"):
             if shard.header.get(key) != shards[0].header.get(key):
@@ -92,3 +95,18 @@ def open_stream(folder: Path, *, split: Split) -> TokenStream:
                     hint=f"build them again: filiberto tokens {folder.parent} --force",
                 )
     return TokenStream([shard for shard in shards if len(shard)] or shards[:1])
+
+
+def _check_names(folder: Path, paths: list[Path], *, split: Split) -> None:
+    """Refuse shards that changed places, or came from elsewhere, whole as each of them may be."""
+    made = manifest.read(folder)
+    headers = made.facts.get("headers") if made else None
+    if headers is None:
+        return
+    promised = {name: digest for name, digest in headers.items() if name.startswith(split)}
+    wrong = [p.name for p in paths if header_digest(p) != promised.pop(p.name, None)] or [*promised]
+    if wrong:
+        raise StateError(
+            f"{folder}: {', '.join(wrong[:5])} is not the shard that was made under this name",
+            hint=f"build them again: filiberto tokens {folder.parent} --force",
+        )

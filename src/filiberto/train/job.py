@@ -17,6 +17,7 @@ from filiberto import initial
 from filiberto.config import TrainConfig
 from filiberto.errors import StateError, UsageError
 from filiberto.runfolder import safeio
+from filiberto.tokenizer import bpe
 from filiberto.tokens.stream import open_stream
 from filiberto.train import model, optim, plan
 from filiberto.train.architecture import architecture_of, arithmetic_of
@@ -214,10 +215,23 @@ def _loss(
 
 def _check_agreement(run: Path, header: dict[str, Any]) -> None:
     """Refuse shards of another tokenizer than the one in the run folder."""
-    own = safeio.sha256_of(run / "tokenizer" / "tokenizer.json")
-    if own != header["tokenizer"]:
+    folder = run / "tokenizer"
+    again = f"make the tokens again: filiberto tokens {run} --force"
+    if safeio.sha256_of(folder / "tokenizer.json") != header["tokenizer"]:
         raise StateError(
-            f"{run / 'tokens'} was made with another tokenizer than {run / 'tokenizer'}",
-            hint=f"make the tokens again: filiberto tokens {run} --force",
+            f"{run / 'tokens'} was made with another tokenizer than {folder}", hint=again
         )
+    tokenizer = bpe.load(folder)
+    for name, mine, theirs in (
+        ("vocab_size", tokenizer.get_vocab_size(), header["vocab_size"]),
+        (
+            "special_ids",
+            bpe.special_ids(tokenizer, bpe.special_tokens(folder)),
+            header["special_ids"],
+        ),
+    ):
+        if mine != theirs:
+            raise StateError(
+                f"{run / 'tokens'} and {folder} disagree on `{name}`: {theirs}, {mine}", hint=again
+            )
     model.check_special_ids(header["special_ids"], vocab_size=header["vocab_size"])

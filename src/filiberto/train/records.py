@@ -20,6 +20,7 @@ from filiberto.train.boards import open_boards
 
 METRICS = "metrics.jsonl"
 TIMINGS = "timings.jsonl"
+DIVERGED = "diverged.json"
 
 
 class Records:
@@ -67,6 +68,12 @@ class Records:
     def metrics_bytes(self) -> int:
         """Length of metrics.jsonl now."""
         return self._metrics.tell()
+
+    def diverged(self, circumstances: dict[str, Any]) -> Path:
+        """Write down what led to an end without a number; returns the file."""
+        path = self._run / DIVERGED
+        safeio.write_json(path, circumstances)
+        return path
 
     def sync(self) -> None:
         """Ask the disk to keep what the next checkpoint counts on.

@@ -76,6 +76,14 @@ class Sampler:
         Raises:
             StateError: a token shard is damaged where it is read.
         """
+        starts, keys = self._drawn(first, count)
+        return self._pack(starts, keys)
+
+    def starts(self, first: int, count: int) -> NDArray[np.int64]:
+        """Where those rows begin in the token stream, `[count]`."""
+        return self._drawn(first, count)[0]
+
+    def _drawn(self, first: int, count: int) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
         number = np.arange(first, first + count)
         epochs, within = np.divmod(number, self.rows_per_epoch)
         places = np.empty(count, dtype=np.int64)
@@ -89,7 +97,7 @@ class Sampler:
             starts[mine] = shift + places[mine] * (self._length - 1)
             mask_key = np.uint64(key_of("mask", self._seed, int(epoch)))
             keys[mine] = mix(places[mine].astype(np.uint64) ^ mask_key)
-        return self._pack(starts, keys)
+        return starts, keys
 
     def _pack(self, starts: NDArray[np.int64], keys: NDArray[np.uint64]) -> Rows:
         ids = self._stream.rows(starts, self._length)

@@ -10,6 +10,7 @@ import statistics
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from filiberto.console import Advance, say
 from filiberto.errors import DivergedError
@@ -97,9 +98,14 @@ class Watch:
             loss_count=state.loss_count + (result.num_labels if result.finite else 0),
         )
         if state.bad_steps >= _MAX_BAD_STEPS:
+            first = state.step - _MAX_BAD_STEPS
+            bundle = ""
+            if self._records:
+                path = self._records.diverged(_circumstances(job, first, state.step))
+                bundle = f"; {path} names their rows"
             raise DivergedError(
-                f"the gradient was not finite at steps {state.step - _MAX_BAD_STEPS} to "
-                f"{state.step - 1}; the last checkpoint is from before",
+                f"the gradient was not finite at steps {first} to {state.step - 1}{bundle}; "
+                "the last checkpoint is from before",
                 hint="lower --train.muon-lr or --train.peak-lr, then start again with --force",
             )
         note = ""
@@ -169,3 +175,22 @@ class Watch:
             self._in_spike = loss > most
         if not self._in_spike:
             before.append(loss)
+
+
+def _circumstances(job: Job, first: int, end: int) -> dict[str, Any]:
+    """What led to steps without a number: rates, and where in the tokens their rows begin."""
+    rows = job.plan.batch_rows
+    return {
+        "precision": job.plan.precision,
+        "peak_lr": job.plan.peak_lr,
+        "steps": [
+            {
+                "step": step,
+                "share_of_peak_lr": job.course.share(step),
+                "rows": [step * rows, (step + 1) * rows],
+                "row_length": job.plan.row_length,
+                "row_starts": job.sampler.starts(step * rows, rows).tolist(),
+            }
+            for step in range(first, end)
+        ],
+    }
