@@ -7,6 +7,7 @@ The run folder gets a copy of its own, so that it can be moved and the folder it
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,16 +103,17 @@ def configuration(folder: Path) -> Any:
 
     from filiberto.train.architecture import MODEL_CLASSES
 
+    path = folder / "config.json"
     try:
-        config = AutoConfig.from_pretrained(folder, local_files_only=True)
+        # Before transformers reads it, which asks whether to run what comes with a type that it
+        # does not know.
+        kind = json.loads(path.read_text(encoding="utf-8")).get("model_type")
+        if kind in MODEL_CLASSES:
+            return AutoConfig.from_pretrained(folder, local_files_only=True)
     except Exception as error:  # OSError, ValueError, KeyError and more, by what is wrong
-        raise StateError(f"{folder / 'config.json'} cannot be read: {error}") from None
-    if config.model_type not in MODEL_CLASSES:
-        known = ", ".join(MODEL_CLASSES)
-        raise StateError(
-            f"{folder} holds a model of type {config.model_type!r}; not one of {known}"
-        )
-    return config
+        raise StateError(f"{path} cannot be read: {error}") from None
+    known = ", ".join(MODEL_CLASSES)
+    raise StateError(f"{folder} holds a model of type {kind!r}; not one of {known}")
 
 
 def load(folder: Path, *, dropout: float | None = None) -> MaskedLM:

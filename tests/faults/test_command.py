@@ -5,9 +5,37 @@ Two runs on one machine are compared; nothing is compared with numbers written d
 
 import random
 import subprocess
+import tempfile
+from pathlib import Path
 
+from filiberto.runfolder import safeio
 from tests.faults.conftest import Tally, Whole
 from tests.faults.place import MUON, SETTINGS, Place, is_open
+
+# What grows where it lies, and the one who holds the folder; all else appears by a rename.
+IN_PLACE = ("RUN.lock", "metrics.jsonl", "timings.jsonl", "tensorboard/")
+
+
+def test_all_that_is_written_is_written_aside_and_renamed(user: Place, whole: Whole) -> None:
+    run = user.folder / "whole-0"
+    paths = (user.folder / "whole-0.writes").read_text().splitlines()
+    written = [Path(path) for path in dict.fromkeys(paths)]
+    inside = [path.relative_to(run).as_posix() for path in written if path.is_relative_to(run)]
+    outside = [path for path in written if not path.is_relative_to(run)]
+    renamed = {"corpus", "tokenizer", "tokens", "model", "report", "recipe.toml", "plan.json"}
+    assert renamed < {name for name in inside if safeio.TEMPORARY not in name}
+    odd = [
+        name
+        for name in inside
+        if safeio.TEMPORARY not in name
+        and not name.startswith(IN_PLACE)
+        and name not in renamed | {"environment.json"}
+        and not name.startswith("checkpoints/step-")
+    ]
+    assert not odd
+    # Python itself tries whether files can be made where it keeps temporary ones.
+    tried = Path(tempfile.gettempdir())
+    assert not [p for p in outside if p.parent != tried and not p.is_relative_to("/dev")]
 
 
 def test_killed_at_random_it_comes_to_the_same_bits(
