@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup setup-bench demo test check bench bench-full bench-gpu clean
+.PHONY: setup setup-bench demo test faults check bench bench-full bench-gpu clean
 
 setup: $(VENV)/ready
 
@@ -18,6 +18,10 @@ demo: setup
 
 test: setup
 	$(BIN)/python -m pytest
+
+# Every kill, signal and full disk in full, an hour on two cores; `make test` has some of each.
+faults: setup
+	FAULTS=full $(BIN)/python -m pytest tests/faults
 
 check: setup
 	$(BIN)/ruff check .

@@ -39,10 +39,10 @@ def test_all_that_is_written_is_written_aside_and_renamed(user: Place, whole: Wh
 
 
 def test_killed_at_random_it_comes_to_the_same_bits(
-    user: Place, whole: Whole, tally: Tally, trials: int
+    user: Place, whole: Whole, tally: Tally, full: bool
 ) -> None:
-    draw = random.Random(0)
-    for trial in range(trials):
+    draw, met_open = random.Random(0), 0
+    for trial in range(30 if full else 5):
         settings = list(SETTINGS)[trial % 2]
         expected, seconds = whole[settings]
         for _ in range(draw.randint(1, 3)):
@@ -52,10 +52,13 @@ def test_killed_at_random_it_comes_to_the_same_bits(
             except subprocess.TimeoutExpired:
                 started.kill()
                 started.communicate()
-                tally.add("F6", kills=1, met_open=is_open(user.folder / f"random-{trial}"))
+                met_open += is_open(user.folder / f"random-{trial}")
+                tally.add("F6", kills=1)
         assert user.code(f"random-{trial}", settings) == 0
         assert user.result(f"random-{trial}") == expected
         tally.add("F6", trials=1)
+    tally.add("F6", met_open=met_open)
+    assert met_open >= (5 if full else 0)
 
 
 KILLS = [
@@ -73,9 +76,22 @@ KILLS = [
 ]
 
 
+def spread(user: Place, number: int) -> list[int]:
+    """Of all changes of the disk that a whole run makes some, evenly."""
+    changes = len((user.folder / "whole-0.writes").read_text().splitlines())
+    return [round((i + 1) * changes / (number + 1)) for i in range(number)]
+
+
 def test_killed_at_named_points_it_comes_to_the_same_bits(
-    user: Place, whole: Whole, tally: Tally
+    user: Place, whole: Whole, tally: Tally, full: bool
 ) -> None:
+    if full:
+        for point in spread(user, 15):
+            run = f"nth-{point}"
+            assert user.code(run, fault=f"nth|{point}|KILL") == -9
+            tally.add("F7", kills=1, met_open=is_open(user.folder / run))
+            assert user.code(run) == 0
+            assert user.result(run) == whole[MUON][0]
     for fault in KILLS:
         assert user.code("named", fault=fault) == -9
         tally.add("F7", kills=1, met_open=is_open(user.folder / "named"))
@@ -95,8 +111,15 @@ SIGNALS = [
 
 
 def test_stopped_by_signals_it_comes_to_the_same_bits(
-    user: Place, whole: Whole, tally: Tally
+    user: Place, whole: Whole, tally: Tally, full: bool
 ) -> None:
+    if full:
+        for number, point in enumerate(spread(user, 14)):
+            name = ("TERM", "INT")[number % 2]
+            assert user.code(f"sig-{point}", fault=f"nth|{point}|{name}") in (0, 75)
+            tally.add("F8", signals=1)
+            assert user.code(f"sig-{point}") == 0
+            assert user.result(f"sig-{point}") == whole[MUON][0]
     for fault, code in SIGNALS:
         assert user.code("signalled", fault=fault) == code, fault
         tally.add("F8", signals=1)

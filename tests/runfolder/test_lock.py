@@ -88,11 +88,12 @@ def test_a_killed_owner_leaves_no_stale_lock(tmp_path: Path) -> None:
 
 
 def test_of_owners_that_start_together_exactly_one_gets_the_folder(tmp_path: Path) -> None:
-    processes = [start(tmp_path / "run") for _ in range(3)]
-    answers = sorted(answer(process) for process in processes)
-    for process in processes:
-        process.communicate(timeout=10)
-    assert answers == ["mine", "refused", "refused"]
+    for trial in range(20):
+        processes = [start(tmp_path / f"run-{trial}") for _ in range(3)]
+        answers = sorted(answer(process) for process in processes)
+        for process in processes:
+            process.communicate(timeout=10)
+        assert answers == ["mine", "refused", "refused"]
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"pid": 3}', "null"])

@@ -92,6 +92,40 @@ def test_what_two_processes_have_begun_one_ends(run: Path) -> None:
     assert done.returncode == 0, done.stderr  # nothing to do, for both
 
 
+# The second process is killed, or stands still, just before its fifth step.
+LOST = """
+import os, signal
+from filiberto.train import distributed, loop
+
+distributed.LOST_SECONDS = 8.0
+real = loop.train_step
+
+def step(job, number, *rest, **more):
+    if number == 4 and "stopping" in more and os.environ.get("RANK") == "1":
+        os.kill(os.getpid(), getattr(signal, SIGNAL))
+    return real(job, number, *rest, **more)
+
+loop.train_step = step
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGSTOP"])
+def test_a_lost_process_ends_the_others_and_all_go_on_later(
+    run: Path, tmp_path: Path, name: str
+) -> None:
+    flags = (*FLAGS, "--train.checkpoint-steps", "2")
+    env = with_site_code(tmp_path, LOST.replace("SIGNAL", repr(name)))
+    done = together(2, "train", run, *flags, env=env)
+    assert done.returncode != 0
+    if name == "SIGSTOP":  # of one that is killed torchrun tells, and may be first
+        assert "has not answered for 8 s" in done.stderr
+    assert (run / "checkpoints" / "step-00000004").is_dir()
+    done = together(2, "train", run, *flags)
+    assert done.returncode == 0, done.stderr
+    assert "going on after step 4 of 8" in done.stdout
+
+
 # The second process has room for two rows and no more.
 LITTLE_ROOM = """
 import os

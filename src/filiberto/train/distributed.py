@@ -13,13 +13,18 @@ import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from filiberto import console
-from filiberto.errors import UsageError
+from filiberto.console import readable_seconds
+from filiberto.errors import TryAgainError, UsageError
 
 if TYPE_CHECKING:
     import torch
+
+# One that does not answer for so long is lost; some wait while the first writes a checkpoint.
+LOST_SECONDS = 600.0
 
 Module = TypeVar("Module", bound="torch.nn.Module")
 
@@ -120,6 +125,9 @@ def process_group(*, device: str) -> Iterator[Ranks]:
     """Join the processes that torchrun has started; without it, be alone.
 
     Others than the first say nothing.
+
+    Raises:
+        TryAgainError: one of the others is gone, or has not answered for long.
     """
     ranks = rank_of_this_process()
     if ranks.size == 1:
@@ -132,8 +140,26 @@ def process_group(*, device: str) -> Iterator[Ranks]:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     if not ranks.writes:
         console.be_silent()
-    distributed.init_process_group("nccl" if device == "cuda" else "gloo")
+    distributed.init_process_group(
+        "nccl" if device == "cuda" else "gloo", timeout=timedelta(seconds=LOST_SECONDS)
+    )
     try:
         yield ranks
+    except RuntimeError as error:
+        if not _is_of_another(error):
+            raise
+        raise TryAgainError(
+            f"another of the {ranks.size} processes is gone, or has not answered for "
+            f"{readable_seconds(LOST_SECONDS)}",
+            hint="start all of them again with the same command: they go on",
+        ) from error
     finally:
         distributed.destroy_process_group()
+
+
+def _is_of_another(error: RuntimeError) -> bool:
+    """Whether an error comes from what joins the processes."""
+    from torch import distributed
+
+    # gloo has no class of its own for them.
+    return isinstance(error, distributed.DistError) or "gloo" in str(error).lower()
