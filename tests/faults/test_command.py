@@ -38,6 +38,18 @@ def test_all_that_is_written_is_written_aside_and_renamed(user: Place, whole: Wh
     assert not [p for p in outside if p.parent != tried and not p.is_relative_to("/dev")]
 
 
+def test_place_language_and_hash_seed_of_the_machine_change_nothing(
+    user: Place, whole: Whole, tally: Tally
+) -> None:
+    user.env = {"TZ": "Asia/Kathmandu", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONHASHSEED": "77"}
+    try:
+        assert user.code("elsewhere") == 0
+    finally:
+        user.env = {}
+    assert user.result("elsewhere") == whole[MUON][0]
+    tally.add("F17", runs=1)
+
+
 def test_killed_at_random_it_comes_to_the_same_bits(
     user: Place, whole: Whole, tally: Tally, full: bool
 ) -> None:

@@ -99,6 +99,18 @@ def test_a_signal_saves_and_the_next_run_goes_on(
     assert same(weights(run), weights(whole))
 
 
+def test_records_that_were_cut_are_missed(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as patch:
+        stop_at(patch, 9)
+        with pytest.raises(KeyboardInterrupt):
+            train.build(run, settings=SHORT, size="tiny")
+    (run / "metrics.jsonl").write_bytes((run / "metrics.jsonl").read_bytes()[:50])
+    train.build(run, settings=SHORT, size="tiny")
+    assert "metrics.jsonl is shorter than when the checkpoint was saved" in capsys.readouterr().out
+
+
 def failing_saves(monkeypatch: pytest.MonkeyPatch, steps: set[int]) -> None:
     """Let the disk be full at the checkpoints of some steps."""
     save = checkpoint.store.save

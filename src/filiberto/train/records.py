@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from filiberto.config import Tracker
+from filiberto.console import say
 from filiberto.errors import StateError
 from filiberto.runfolder import safeio
 from filiberto.train.boards import open_boards
@@ -119,6 +120,8 @@ def _cut(path: Path, length: int) -> None:
     with path.open("ab") as file:
         if file.tell() > length:
             file.truncate(length)
+        elif file.tell() < length:
+            say(f"{path} is shorter than when the checkpoint was saved: some of its lines are lost")
 
 
 def _end_of_step(path: Path, step: int) -> int:
