@@ -121,6 +121,7 @@ def _cut(path: Path, length: int) -> None:
         if file.tell() > length:
             file.truncate(length)
         elif file.tell() < length:
+            file.truncate(path.read_bytes().rfind(b"\n") + 1)
             say(f"{path} is shorter than when the checkpoint was saved: some of its lines are lost")
 
 
