@@ -1,6 +1,7 @@
 """Shared fixtures: one miniature run, walked once for all tests that read a finished one."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -75,6 +76,14 @@ def mini_run(tmp_path_factory: pytest.TempPathFactory, text_file: Path) -> Path:
     run = tmp_path_factory.mktemp("runs") / "mini"
     build_miniature(run, text_file)
     return run
+
+
+def with_tokens_of(mini_run: Path, folder: Path) -> Path:
+    """A run whose tokens are finished and that nobody has trained."""
+    folder.mkdir()
+    for name in ("tokens", "tokenizer"):
+        shutil.copytree(mini_run / name, folder / name)
+    return folder
 
 
 def filiberto(

@@ -184,7 +184,8 @@ def _target_of(place: str) -> _Folder | _Repository:
 def _mirror(source: Path, target: Path) -> None:
     """Bring what is new from one run folder to another.
 
-    The newest checkpoint comes last: whatever is cut off before, an older one still fits the rest.
+    The newest checkpoint comes late: whatever is cut off before, an older one still fits the rest.
+    The recipe comes last of all: a folder that has one has been complete.
     """
     stages, there = _stages(source), _stages(target)
     for name in _MADE_LAST:
@@ -198,7 +199,8 @@ def _mirror(source: Path, target: Path) -> None:
     for path in store.by_step(target / CHECKPOINTS):
         if newest and store.training_of(path) != store.training_of(newest):
             safeio.remove(path)
-    for file in _loose(source):
+    *loose, recipe = _loose(source)
+    for file in loose:
         safeio.copy(file, target / file.relative_to(source))
     if newest:
         copied = target / CHECKPOINTS / newest.name
@@ -207,6 +209,7 @@ def _mirror(source: Path, target: Path) -> None:
         if problem := store.problem_of(copied):
             raise OSError(f"{copied} is not what was written: {problem}")
         store.prune(target / CHECKPOINTS)
+    safeio.copy(recipe, target / recipe.name)
 
 
 def _stages(run: Path) -> dict[str, str]:
@@ -216,9 +219,11 @@ def _stages(run: Path) -> dict[str, str]:
 
 
 def _loose(run: Path) -> list[Path]:
-    """Plan, recipe and records, and what trackers remember."""
+    """Plan and records, what trackers remember, and last the recipe."""
     files = [*run.iterdir(), *(run / CHECKPOINTS).glob("*.json")]
-    return [file for file in files if file.is_file() and file.name != lock.LOCK]
+    apart = (lock.LOCK, RECIPE_FILE)
+    found = [file for file in files if file.is_file() and file.name not in apart]
+    return [*found, run / RECIPE_FILE]
 
 
 def _newest(run: Path) -> Path | None:

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import random
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,17 +21,14 @@ from filiberto.tokens.stream import open_stream
 from filiberto.train import loop
 from filiberto.train.checkpoint import load_newest
 from filiberto.train.step import Pending
+from tests.conftest import with_tokens_of
 from tests.faults.conftest import Tally
 from tests.train.conftest import SHORT, job_of
 
 
 @pytest.fixture
 def run(tmp_path: Path, mini_run: Path) -> Path:
-    folder = tmp_path / "run"
-    folder.mkdir()
-    for name in ("tokens", "tokenizer"):
-        shutil.copytree(mini_run / name, folder / name)
-    return folder
+    return with_tokens_of(mini_run, tmp_path / "run")
 
 
 def read_all(folder: Path) -> np.ndarray:
@@ -243,10 +239,7 @@ def test_a_step_without_a_number_changes_nothing_and_three_end_the_run(
     with monkeypatch.context() as patch:
         poisoned(patch, where, {5})
         train.build(run, settings=SHORT, size="tiny")  # one is passed over
-    again = run.with_name("again")
-    again.mkdir()
-    for name in ("tokens", "tokenizer"):
-        shutil.copytree(run / name, again / name)
+    again = with_tokens_of(run, tmp_path / "again")
     poisoned(monkeypatch, where, {5, 6, 7})
     with pytest.raises(DivergedError, match=r"steps 5 to 7; .*diverged.json names their rows"):
         train.build(again, settings=SHORT, size="tiny")

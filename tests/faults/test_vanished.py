@@ -44,8 +44,15 @@ def test_a_folder_elsewhere_brings_a_run_back(user: Place, whole: Whole) -> None
     assert saved >= {path.name for path in there}
     assert there[0].name == max(saved)
     vanish(user, "lost")
-    # Killed again on the next machine, at any point of a copy or a step.
-    code, told = user.end(user.filiberto("resume", "lost", "--backup", "drive"))
+    # The next machine has no text; it is killed while it takes the run back, and begins again.
+    resume = ("resume", "lost", "--backup", "drive")
+    (user.folder / "text.txt").rename(user.folder / "gone.txt")
+    try:
+        for fault in ("os.rename|lost/tokens$|KILL", "os.rename|lost/recipe.toml$|KILL"):
+            assert user.end(user.filiberto(*resume, fault=fault))[0] == -9
+        code, told = user.end(user.filiberto(*resume))
+    finally:
+        (user.folder / "gone.txt").rename(user.folder / "text.txt")
     assert code == 0, told
     assert f"taken back from drive: step {int(there[0].name[5:])}" in told
     assert user.result("lost") == whole[MUON][0]

@@ -1,7 +1,6 @@
 """A run whose tokens are finished, and jobs on it."""
 
 import dataclasses
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from filiberto.train.job import Job, new_job
 from filiberto.train.model import new_model
 from filiberto.train.sizes import SIZES, Shape
 from filiberto.train.step import StepResult, batches_of, train_step
-from tests.conftest import MINIATURE
+from tests.conftest import MINIATURE, with_tokens_of
 
 SPECIAL = {"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3, "<mask>": 4}
 SHORT = dataclasses.replace(MINIATURE, max_steps=12, checkpoint_steps=4, log_steps=3)
@@ -21,12 +20,7 @@ SHORT = dataclasses.replace(MINIATURE, max_steps=12, checkpoint_steps=4, log_ste
 
 @pytest.fixture
 def run(tmp_path: Path, mini_run: Path) -> Path:
-    """A run whose tokens are finished and that nobody has trained."""
-    folder = tmp_path / "run"
-    folder.mkdir()
-    for name in ("tokens", "tokenizer"):
-        shutil.copytree(mini_run / name, folder / name)
-    return folder
+    return with_tokens_of(mini_run, tmp_path / "run")
 
 
 def model_of(
