@@ -56,7 +56,7 @@ RATES = (5e-4, 1e-3, 2e-3, 4e-3, 8e-3)
 LENGTHS: dict[str, dict[str, tuple[float, ...]]] = {
     ARTICLE: {"tiny": (4.2,), "mini": (2,)},
     RUN_MLM: {"tiny": (10,), "mini": (4.5,)},
-    ADAMW: {"tiny": (2, 8), "mini": (1, 4)},
+    ADAMW: {"tiny": (8,), "mini": (4,)},
     ROBERTA: {"tiny": (2,), "mini": (1,)},
     OURS: {"tiny": (0.5, 1, 1.5, 2, 3, 4, 6, 8), "mini": (0.5, 1, 1.5, 2, 3, 4)},
 }

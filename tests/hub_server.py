@@ -37,7 +37,9 @@ class Hub:
     """Paths whose first byte comes flipped."""
     without_range: bool = False
     models: dict[str, dict[str, bytes]] = field(default_factory=dict)
-    """Each private: nobody without the token sees one."""
+    """Nobody without the token sees one."""
+    public: set[str] = field(default_factory=set)
+    """Of the models; the others say that they are private."""
     blobs: dict[str, bytes] = field(default_factory=dict)
     """What was uploaded by its SHA-256, before a commit names it."""
     requests: list[tuple[str, str, str | None, str | None]] = field(default_factory=list)
@@ -183,7 +185,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._commit(name)
         elif rest.startswith("/revision/") or rest == "":
             siblings = [{"rfilename": path} for path in hub.models[name]]
-            self._json({"id": name, "sha": hub.commit, "siblings": siblings, "tags": []})
+            about = {"id": name, "sha": hub.commit, "siblings": siblings, "tags": []}
+            self._json(about | {"private": name not in hub.public})
         elif rest.startswith("/tree/"):
             self._tree(name, rest.split("/", 3), query)
         elif rest.startswith("/resolve/"):

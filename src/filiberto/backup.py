@@ -2,27 +2,29 @@
 
 run/  ->  finished stages, plan and records, newest checkpoint  ->  a folder, or a Hub repository
 
-The place is laid out as the run itself. It is written by renames alone, with neither locks nor
-fsync, which folders in a cloud seldom have; what comes back is verified byte by byte instead.
+The place is laid out as the run itself. It needs neither locks nor fsync, which folders in a cloud
+seldom have; what comes back is verified byte by byte instead.
 """
 
 from __future__ import annotations
 
+import os
+import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Thread
 
 from filiberto import __version__
 from filiberto.config import RECIPE_FILE
 from filiberto.console import say
 from filiberto.errors import StateError, TryAgainError, UsageError
 from filiberto.runfolder import lock, manifest, safeio, store
-from filiberto.runfolder.manifest import Manifest
 
 HUB = "hub:"
 CHECKPOINTS = "checkpoints"
+_STEPS = f"{CHECKPOINTS}/step-"
 
 _MADE_BEFORE = ("initial", "corpus", "tokenizer", "tokens")
 _MADE_LAST = ("model", "report")
@@ -44,7 +46,8 @@ def open_backup(place: str | None, run: Path) -> Iterator[Callable[[], None]]:
     if place is None:
         yield lambda: None
         return
-    target, copying = _target_of(place), None
+    target = _target_of(place)
+    thread: Thread | None = None
 
     def copy() -> None:
         try:
@@ -53,33 +56,44 @@ def open_backup(place: str | None, run: Path) -> Iterator[Callable[[], None]]:
             say(f"no copy was made at {place}: {error}; the next checkpoint tries again")
 
     def begin() -> None:
-        nonlocal copying
-        if copying is None or copying.done():
-            copying = thread.submit(copy)
+        nonlocal thread
+        if thread is None or not thread.is_alive():
+            thread = Thread(target=copy, daemon=True)  # never waited for when a signal ends it
+            thread.start()
 
-    with ThreadPoolExecutor(1) as thread:
-        try:
-            yield begin
-        except TryAgainError:
-            thread.submit(copy)
-            raise
-        thread.submit(copy)
+    def end() -> None:
+        if thread:
+            thread.join()
+        begin()
+        assert thread is not None
+        thread.join()
+
+    try:
+        yield begin
+    except TryAgainError:
+        end()
+        raise
+    end()
 
 
-def check(place: str) -> None:
-    """Refuse what is no place for a backup.
+def check(place: str, *, run: Path, force: bool = False) -> None:
+    """Refuse what is no place for the backup of a run.
+
+    Args:
+        place: a folder, or `hub:OWNER/NAME`.
+        run: the run folder.
+        force: whether what a run that is begun anew finds there may be replaced.
 
     Raises:
-        UsageError: it is neither `hub:OWNER/NAME` nor a folder that is there or can be made.
+        UsageError: it is neither of the two, lies in the run itself, is public, or holds what this
+            run has not.
     """
-    name = place.removeprefix(HUB)
-    if place.startswith(HUB):
-        if name.count("/") != 1 or not all(name.split("/")):
-            raise UsageError(f"{place!r} is no repository", hint="write hub:OWNER/NAME")
-    elif Path(place).is_file():
-        raise UsageError(f"--backup {place} is a file, no folder")
-    elif not Path(place).absolute().parent.is_dir():
-        raise UsageError(f"--backup {place}: there is no folder to make it in")
+    has_begun = bool(store.by_step(run / CHECKPOINTS))
+    if _target_of(place).holds_run(run) and not has_begun and not force:
+        raise UsageError(
+            f"{place} holds the backup of a run, and in {run} nothing has been trained yet",
+            hint=f"go on from it: filiberto resume {run} --backup {place}; or name another place",
+        )
 
 
 def restore(place: str, run: Path) -> None:
@@ -88,23 +102,15 @@ def restore(place: str, run: Path) -> None:
     Raises:
         UsageError: there is no run at that place.
         StateError: what lies there is damaged.
+        TryAgainError: the Hub cannot be reached.
     """
-    with _target_of(place).given() as source:
+    with _target_of(place).given(run) as source:
         if source is None or not (source / RECIPE_FILE).is_file():
             raise UsageError(f"{place} holds no backup of a run")
-        for name in _MADE_BEFORE + _MADE_LAST:
-            if found := manifest.read(source / name):
-                _verify(source / name, found)
         newest = next(store.valid(source / CHECKPOINTS), None)
-        _mirror(source, run)
-    told = f"step {int(newest.name.rpartition('-')[2]):,}" if newest else "no checkpoint yet"
+        _mirror(source, run, newest=newest, verified=True)
+    told = f"step {store.step_of(newest):,}" if newest else "no checkpoint yet"
     say(f"taken back from {place}: {told}")
-
-
-def _verify(folder: Path, found: Manifest) -> None:
-    for name, digest in found.files.items():
-        if safeio.sha256_of(folder / name) != digest:
-            raise StateError(f"{folder / name} is damaged", hint="take an older backup")
 
 
 class _Folder:
@@ -113,14 +119,27 @@ class _Folder:
     def __init__(self, place: Path) -> None:
         self._place = place
 
+    def holds_run(self, run: Path) -> bool:
+        """Whether a run was copied here; refuses what is no place for that."""
+        if self._place.is_file():
+            raise UsageError(f"--backup {self._place} is a file, no folder")
+        if not self._place.absolute().parent.is_dir():
+            raise UsageError(f"--backup {self._place}: there is no folder to make it in")
+        if self._place.resolve().is_relative_to(run.resolve()):
+            raise UsageError(f"--backup {self._place} lies in the run itself")
+        return (self._place / RECIPE_FILE).is_file()
+
     def take(self, run: Path) -> None:
         """Copy what is new of a run."""
         self._place.mkdir(exist_ok=True)
-        _mirror(run, self._place)
+        for folder in (self._place, self._place / CHECKPOINTS):
+            safeio.sweep(folder)
+        with _held(run) as newest:
+            _mirror(run, self._place, newest=newest)
 
     @contextmanager
-    def given(self) -> Iterator[Path | None]:
-        """The place in a folder of this machine; None where there is nothing."""
+    def given(self, run: Path) -> Iterator[Path | None]:
+        """The place, in a folder of this machine; None where there is nothing."""
         yield self._place if self._place.is_dir() else None
 
 
@@ -130,49 +149,75 @@ class _Repository:
     def __init__(self, name: str) -> None:
         from huggingface_hub import HfApi
 
+        if name.count("/") != 1 or not all(name.split("/")):
+            raise UsageError(f"{HUB}{name} is no repository", hint="write hub:OWNER/NAME")
         self._api = HfApi(library_name="filiberto", library_version=__version__)
         self._name, self._sent = name, dict[str, str]()
+
+    def holds_run(self, run: Path) -> bool:
+        """Whether a run was copied here; makes the repository, and refuses a public one."""
+        try:
+            self._api.create_repo(self._name, private=True, exist_ok=True)
+            about = self._api.model_info(self._name)
+        except Exception as error:  # no token, no right, no network
+            raise UsageError(
+                f"--backup {HUB}{self._name}: {error}",
+                hint="log in with `hf auth login`, or set HF_TOKEN, with the right to write there",
+            ) from None
+        if not about.private:
+            raise UsageError(
+                f"--backup {HUB}{self._name} is public, and a backup holds the text",
+                hint="name one that is private, or that is not there yet",
+            )
+        return any(file.rfilename == RECIPE_FILE for file in about.siblings or ())
 
     def take(self, run: Path) -> None:
         """Copy what is new of a run."""
         from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
-        self._api.create_repo(self._name, private=True, exist_ok=True)
         there = {path.rpartition("/")[0] for path in self._api.list_repo_files(self._name)}
-        stages, newest = _stages(run), _newest(run)
+        stages = _stages(run)
         new = [name for name, content in stages.items() if self._sent.get(name) != content]
-        folders = [run / name for name in new] + ([newest] if newest else [])
-        files = [file for folder in folders for file in folder.rglob("*") if file.is_file()]
-        steps = sorted(path for path in there if path.startswith(f"{CHECKPOINTS}/step-"))
-        gone = [path for path in _MADE_LAST if path in there and path not in stages]
-        if newest:
-            mine = f"{CHECKPOINTS}/{newest.name}"
-            gone += [path for path in steps if path != mine][: 1 - store.KEPT or None]
-        self._api.create_commit(
-            self._name,
-            operations=[
-                *(CommitOperationDelete(f"{path}/", is_folder=True) for path in gone),
-                # Records grow while they are sent: as they are now.
-                *(CommitOperationAdd(_name(f, run), f.read_bytes()) for f in _loose(run)),
-                *(CommitOperationAdd(_name(file, run), file) for file in files),
-            ],
-            commit_message=newest.name if newest else "before the first step",
-        )
+        gone = [name for name in _MADE_LAST if name not in stages] + new
+        with _held(run) as newest:
+            files = {_name(f, run): f for name in new for f in (run / name).rglob("*")}
+            if newest:
+                gone += _stale([path for path in there if path.startswith(_STEPS)], newest)
+                files |= {f"{CHECKPOINTS}/{newest.name}/{f.name}": f for f in newest.iterdir()}
+            self._api.create_commit(
+                self._name,
+                operations=[
+                    *(
+                        CommitOperationDelete(f"{name}/", is_folder=True)
+                        for name in gone
+                        if name in there
+                    ),
+                    # Records grow while they are sent: as they are now.
+                    *(CommitOperationAdd(_name(f, run), f.read_bytes()) for f in _loose(run)),
+                    *(CommitOperationAdd(path, f) for path, f in files.items() if f.is_file()),
+                ],
+                commit_message=newest.name if newest else "before the first step",
+            )
         self._sent |= {name: stages[name] for name in new}
 
     @contextmanager
-    def given(self) -> Iterator[Path | None]:
+    def given(self, run: Path) -> Iterator[Path | None]:
         """The repository's files, fetched for as long as the block runs; None without one."""
         from huggingface_hub import snapshot_download
         from huggingface_hub.errors import RepositoryNotFoundError
 
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory(dir=run, prefix=safeio.TEMPORARY) as folder:
             try:
                 found = snapshot_download(self._name, local_dir=folder, library_name="filiberto")
             except RepositoryNotFoundError:
                 yield None
-            else:
-                yield Path(found)
+                return
+            except Exception as error:
+                raise TryAgainError(
+                    f"{HUB}{self._name} could not be fetched: {error}",
+                    hint="is there a network, and a token? Then give the same command again",
+                ) from None
+            yield Path(found)
 
 
 def _target_of(place: str) -> _Folder | _Repository:
@@ -181,8 +226,8 @@ def _target_of(place: str) -> _Folder | _Repository:
     return _Folder(Path(place))
 
 
-def _mirror(source: Path, target: Path) -> None:
-    """Bring what is new from one run folder to another.
+def _mirror(source: Path, target: Path, *, newest: Path | None, verified: bool = False) -> None:
+    """Bring what is new, and the newest checkpoint, from one run folder to another.
 
     The newest checkpoint comes late: whatever is cut off before, an older one still fits the rest.
     The recipe comes last of all: a folder that has one has been complete.
@@ -194,28 +239,77 @@ def _mirror(source: Path, target: Path) -> None:
     for name, content in stages.items():
         if there.get(name) != content:
             safeio.copy(source / name, target / name)
-    newest = _newest(source)
-    (target / CHECKPOINTS).mkdir(exist_ok=True)
-    for path in store.by_step(target / CHECKPOINTS):
-        if newest and store.training_of(path) != store.training_of(newest):
-            safeio.remove(path)
+            if verified:
+                _verify(target / name)
+    checkpoints = target / CHECKPOINTS
+    checkpoints.mkdir(exist_ok=True)
     *loose, recipe = _loose(source)
+    if newest:
+        for name in _stale([path.name for path in store.by_step(checkpoints)], newest):
+            safeio.remove(checkpoints / name)
     for file in loose:
         safeio.copy(file, target / file.relative_to(source))
     if newest:
-        copied = target / CHECKPOINTS / newest.name
-        if store.problem_of(copied) is not None:
+        copied = checkpoints / newest.name
+        if not _is_same(copied, newest):
             safeio.copy(newest, copied)
         if problem := store.problem_of(copied):
             raise OSError(f"{copied} is not what was written: {problem}")
-        store.prune(target / CHECKPOINTS)
     safeio.copy(recipe, target / recipe.name)
 
 
+def _stale(names: Iterable[str], newest: Path) -> list[str]:
+    """Of checkpoints at a place those that go when a newer one comes.
+
+    One of a later step is of a training that was begun anew since.
+    """
+    steps = sorted((store.step_of(Path(name)), name) for name in names)
+    mine = store.step_of(newest)
+    before = [name for step, name in steps if step < mine]
+    return before[: 1 - store.KEPT] + [name for step, name in steps if step > mine]
+
+
+def _is_same(copied: Path, original: Path) -> bool:
+    one, other = (path / store.MANIFEST for path in (copied, original))
+    return one.is_file() and one.read_bytes() == other.read_bytes()
+
+
+@contextmanager
+def _held(run: Path) -> Iterator[Path | None]:
+    """The newest checkpoint, linked aside so that training cannot remove it; None without one."""
+    newest = next((p for p in store.by_step(run / CHECKPOINTS) if not store.problem_of(p)), None)
+    if newest is None:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(dir=run, prefix=safeio.TEMPORARY) as folder:
+        held = Path(folder) / newest.name
+        shutil.copytree(newest, held, copy_function=_link)
+        yield held
+
+
+def _link(source: str, target: str) -> None:
+    """Or a copy, where nothing can be linked."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
 def _stages(run: Path) -> dict[str, str]:
-    """The stages that are finished, and hashes of what they hold."""
-    found = {name: manifest.read(run / name) for name in _MADE_BEFORE + _MADE_LAST}
-    return {name: made.content for name, made in found.items() if made}
+    """The stages that are finished and have all their files, and hashes of what they hold."""
+    found = {}
+    for name in _MADE_BEFORE + _MADE_LAST:
+        with suppress(StateError):  # at a place elsewhere files get lost: it is copied again
+            if made := manifest.read(run / name):
+                found[name] = made.content
+    return found
+
+
+def _verify(folder: Path) -> None:
+    made = manifest.read(folder)
+    for name, digest in made.files.items() if made else ():
+        if safeio.sha256_of(folder / name) != digest:
+            raise StateError(f"{folder / name} is damaged in the backup", hint="take another one")
 
 
 def _loose(run: Path) -> list[Path]:
@@ -223,11 +317,7 @@ def _loose(run: Path) -> list[Path]:
     files = [*run.iterdir(), *(run / CHECKPOINTS).glob("*.json")]
     apart = (lock.LOCK, RECIPE_FILE)
     found = [file for file in files if file.is_file() and file.name not in apart]
-    return [*found, run / RECIPE_FILE]
-
-
-def _newest(run: Path) -> Path | None:
-    return next((p for p in store.by_step(run / CHECKPOINTS) if store.problem_of(p) is None), None)
+    return [*(f for f in found if not f.name.startswith(safeio.TEMPORARY)), run / RECIPE_FILE]
 
 
 def _name(file: Path, run: Path) -> str:

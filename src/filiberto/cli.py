@@ -172,9 +172,9 @@ def _run_stage(command: str, arguments: list[str]) -> None:
         recipe = dataclasses.replace(recipe, language=languages.canonical(recipe.language))
     if command in ("run", "train"):
         boards.require(recipe.trackers)
-        if recipe.backup:
-            backup.check(recipe.backup)
     ranks = rank_of_this_process()
+    if command in ("run", "train") and recipe.backup and ranks.writes:
+        backup.check(recipe.backup, run=run, force=named.force)
     if ranks.size > 1 and command != "train":
         raise UsageError(
             "several processes (torchrun) share `filiberto train` alone",
@@ -254,9 +254,7 @@ def _go_on(command: str, arguments: list[str]) -> None:
 
     path = run / RECIPE_FILE
     place = flags.backup if command == "resume" else None
-    if place is not None:
-        backup.check(place)
-    elif not path.is_file():
+    if place is None and not path.is_file():
         raise UsageError(
             f"{run} has no {RECIPE_FILE}: nothing has begun there",
             hint=f"begin: filiberto run {run} --text FILES",

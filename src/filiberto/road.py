@@ -64,14 +64,12 @@ def go_on(recipe: Recipe, run: Path, *, within: str | None = None, exact: bool =
         UnfinishedStageError: a training is to be finished that has not begun.
     """
     start = time.monotonic()
-    *before, train, evaluate = SECTIONS
-    done = [name for name in before if manifest.read(run / name)]
-    if done == before or within:
-        stages = (train, evaluate)
-    elif "tokens" in done and "corpus" not in done:
-        stages = (train,)
+    done = [manifest.read(run / name) is not None for name in SECTIONS[:-2]]
+    has_corpus, *_, has_tokens = done
+    if within or has_tokens:
+        stages = ("train", "evaluate") if within or has_corpus else ("train",)
     else:
-        stages = SECTIONS
+        stages = SECTIONS[done.index(False) :]
     _walk(recipe, run, stages, start=start, within=within, exact=exact)
     if "evaluate" in stages:
         _tell_what_there_is(recipe, run, start=start)

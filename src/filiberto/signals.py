@@ -39,7 +39,7 @@ def stop_requested() -> Iterator[Callable[[], bool]]:
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return
-    before = {number: signal.signal(number, note) for number in _SIGNALS}
+    before = {number: signal.signal(number, note) for number in _heard()}
     try:
         yield lambda: came
     finally:
@@ -52,7 +52,8 @@ def leaving_at_once(exit_code: int, farewell: str) -> Iterator[None]:
     """Let SIGTERM end the block as Ctrl-C does, by KeyboardInterrupt, and either without fail.
 
     Python raises only when its main thread is out of whatever library it is in, which may take
-    minutes. A thread ends the process where that does not happen soon.
+    minutes. A thread ends the process where that does not happen soon, and where a second signal
+    has come to a block in it that was only asked (`stop_requested`).
 
     Args:
         exit_code: of the process then.
@@ -66,16 +67,18 @@ def leaving_at_once(exit_code: int, farewell: str) -> Iterator[None]:
     left = threading.Event()
 
     def watch() -> None:
-        while came := os.read(reader, 1):
-            raises = signal.getsignal(came[0]) is signal.default_int_handler
-            if raises and not left.wait(_GRACE_SECONDS):
+        times = 0
+        while (number := os.read(reader, 1)[0]) != 0:
+            times += 1
+            raises = signal.getsignal(number) is signal.default_int_handler
+            if (raises or times > 1) and not left.wait(_GRACE_SECONDS):
                 cursor = "\x1b[?25h" if os.isatty(2) else ""  # progress hides it
                 os.write(2, f"{cursor}\n{farewell}\n".encode())
                 os._exit(exit_code)
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
-    before = {number: signal.signal(number, signal.default_int_handler) for number in _SIGNALS}
+    before = {number: signal.signal(number, signal.default_int_handler) for number in _heard()}
     wakeup = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     try:
         yield
@@ -84,6 +87,12 @@ def leaving_at_once(exit_code: int, farewell: str) -> Iterator[None]:
         signal.set_wakeup_fd(wakeup)
         for number, handler in before.items():
             signal.signal(number, handler)
-        os.close(writer)
+        os.write(writer, b"\0")
         thread.join()
+        os.close(writer)
         os.close(reader)
+
+
+def _heard() -> list[signal.Signals]:
+    """The signals that are not ignored, as Ctrl-C is by what a script has put in the background."""
+    return [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]

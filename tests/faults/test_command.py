@@ -53,7 +53,7 @@ def test_place_language_and_hash_seed_of_the_machine_change_nothing(
 def test_killed_at_random_it_comes_to_the_same_bits(
     user: Place, whole: Whole, tally: Tally, full: bool
 ) -> None:
-    draw, met_open = random.Random(0), 0
+    draw, kills, met_open = random.Random(0), 0, 0
     for trial in range(30 if full else 5):
         settings = list(SETTINGS)[trial % 2]
         expected, seconds = whole[settings]
@@ -64,13 +64,16 @@ def test_killed_at_random_it_comes_to_the_same_bits(
             except subprocess.TimeoutExpired:
                 started.kill()
                 started.communicate()
+                kills += 1
                 met_open += is_open(user.folder / f"random-{trial}")
-                tally.add("F6", kills=1)
+            else:
+                assert started.returncode == 0
         assert user.code(f"random-{trial}", settings) == 0
         assert user.result(f"random-{trial}") == expected
         tally.add("F6", trials=1)
-    tally.add("F6", met_open=met_open)
-    assert met_open >= (5 if full else 0)
+    tally.add("F6", kills=kills, met_open=met_open)
+    assert kills >= (30 if full else 3)
+    assert met_open >= 5 or not full
 
 
 KILLS = [

@@ -127,8 +127,51 @@ def test_a_copy_that_fails_costs_no_training(user: Place, whole: Whole) -> None:
     [("hub:me", "hub:OWNER/NAME"), ("text.txt", "is a file"), ("no/where/at/all", "no folder")],
 )
 def test_what_is_no_place_is_refused_at_once(user: Place, place: str, message: str) -> None:
+    where = place if place.startswith("hub:") else str(user.folder / place)
     with pytest.raises(UsageError, match=message):
-        backup.check(place if place.startswith("hub:") else str(user.folder / place))
+        backup.check(where, run=user.folder / "any")
+
+
+def test_a_place_that_holds_another_run_is_not_written_over(user: Place, whole: Whole) -> None:
+    run, drive = user.folder / "whole-0", user.folder / "drive4"
+    with backup.open_backup(str(drive), run):
+        pass
+    before = {path: path.read_bytes() for path in drive.rglob("*") if path.is_file()}
+    code, told = user.end(user.start("new", MUON, "--backup", "drive4"))
+    assert code == 2
+    assert "filiberto resume new --backup drive4" in told
+    assert {path: path.read_bytes() for path in drive.rglob("*") if path.is_file()} == before
+    with pytest.raises(UsageError, match="in the run itself"):
+        backup.check(str(run / "copy"), run=run)
+
+
+def test_a_training_begun_anew_takes_the_place_of_the_old_one(
+    user: Place, whole: Whole, tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(user.folder / "whole-0", tmp_path / "run"))
+    with backup.open_backup(str(tmp_path / "drive"), run):
+        pass
+    early = run / "checkpoints" / "step-00000004"
+    shutil.copytree(run / "checkpoints" / f"step-{STEPS:08d}", early)
+    manifest = json.loads((early / "MANIFEST.json").read_text()) | {"step": 4}
+    del manifest["sha256"]
+    manifest["sha256"] = store._digest(manifest)
+    (early / "MANIFEST.json").write_text(json.dumps(manifest))
+    for path in store.by_step(run / "checkpoints"):
+        if path != early:
+            shutil.rmtree(path)
+    with backup.open_backup(str(tmp_path / "drive"), run):
+        pass
+    assert [p.name for p in store.by_step(tmp_path / "drive" / "checkpoints")] == [early.name]
+
+
+def test_a_public_repository_is_refused(user: Place, hub: Hub) -> None:
+    hub.models["me/open"] = {}
+    hub.public.add("me/open")
+    code, told = user.end(user.start("shown", MUON, "--backup", "hub:me/open"))
+    assert code == 2
+    assert "is public, and a backup holds the text" in told
+    assert hub.models["me/open"] == {}
 
 
 def test_what_was_damaged_there_is_not_taken_back(
@@ -141,7 +184,9 @@ def test_what_was_damaged_there_is_not_taken_back(
     data = bytearray(path.read_bytes())
     data[-9] ^= 1
     path.write_bytes(data)
+    (tmp_path / "back").mkdir()
     with pytest.raises(StateError, match=r"tokens/train.* is damaged"):
         backup.restore(str(tmp_path / "drive"), tmp_path / "back")
+    assert not (tmp_path / "back" / "recipe.toml").exists()
     with pytest.raises(UsageError, match="holds no backup"):
         backup.restore(str(tmp_path), tmp_path / "back")

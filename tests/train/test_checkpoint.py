@@ -93,10 +93,22 @@ def test_a_checkpoint_without_its_manifest_is_not_used(tmp_path: Path) -> None:
     assert state.step == 1
 
 
-def test_the_newest_two_are_kept_by_step_not_by_clock(tmp_path: Path) -> None:
-    for step in (9, 100, 20):
+def test_the_newest_two_are_kept_and_none_of_a_later_step(tmp_path: Path) -> None:
+    for step in (9, 100, 200):
         save(tmp_path, step)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["step-00000020", "step-00000100"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["step-00000100", "step-00000200"]
+    save(tmp_path, 120)  # 200 was damaged, and training has gone on from 100
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["step-00000100", "step-00000120"]
+
+
+def test_a_lost_manifest_does_not_stop_the_next_save(tmp_path: Path) -> None:
+    save(tmp_path, 1)
+    _, _, newest = save(tmp_path, 2)
+    (newest / "MANIFEST.json").unlink()
+    save(tmp_path, 3)
+    state = load(tmp_path)[2]
+    assert state is not None
+    assert state.step == 3
 
 
 def test_another_trainings_checkpoint_is_refused(tmp_path: Path) -> None:

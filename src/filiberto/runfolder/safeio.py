@@ -97,13 +97,17 @@ def copy(source: Path, target: Path) -> None:
             with suppress(OSError):
                 for entry in temporary.rglob("*"):
                     sync_file(entry)
-            if target.exists():
-                remove(target)
         else:
             shutil.copyfile(source, temporary)
             with suppress(OSError):
                 sync_file(temporary)
-        temporary.replace(target)
+        if target.is_dir():
+            aside = _temporary_beside(target)
+            target.replace(aside)
+            temporary.replace(target)
+            shutil.rmtree(aside)
+        else:
+            temporary.replace(target)
     except BaseException:
         remove(temporary)
         raise

@@ -24,36 +24,39 @@ _PREFIX, _DIGEST = "step-", "sha256"
 
 
 def save(folder: Path, *, step: int, fill: Callable[[Path], object], about: dict[str, Any]) -> Path:
-    """Commit a checkpoint, then remove all but the newest `KEPT`.
+    """Commit a checkpoint, then remove all but it and the newest before it, `KEPT` in all.
+
+    Those of later steps go, too: training has come past them again because they are damaged.
 
     Args:
         folder: of the checkpoints.
         step: by which they are ordered.
         fill: writes the files into a folder that it is given.
-        about: what the manifest says beside step, files and parent.
+        about: what the manifest says beside step and files; `training` tells whose it is.
 
     Raises:
         OSError: the disk is full or fails; older checkpoints are untouched.
     """
     final = folder / f"{_PREFIX}{step:08d}"
     if not folder.exists():
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         safeio.sync_folder(folder.parent)
-    parent = next((path for path in by_step(folder) if _step(path) < step), None)
     with safeio.new_folder(final) as temporary:
         fill(temporary)
         files = {path.name: _facts(path) for path in sorted(temporary.iterdir())}
-        origin = safeio.sha256_of(parent / MANIFEST) if parent else None
-        manifest = {"step": step, **about, "parent": origin, "files": files}
+        manifest = {"step": step, **about, "files": files}
         safeio.write_json(temporary / MANIFEST, {**manifest, _DIGEST: _digest(manifest)})
-    prune(folder)
+    prune(folder, newest=step)
     return final
 
 
-def prune(folder: Path) -> None:
-    """Remove all but the newest `KEPT`."""
-    for old in by_step(folder)[KEPT:]:
-        safeio.remove(old)
+def prune(folder: Path, *, newest: int) -> None:
+    """Remove what is not among the newest `KEPT` up to a step."""
+    found = by_step(folder)
+    kept = [path for path in found if step_of(path) <= newest][:KEPT]
+    for path in found:
+        if path not in kept:
+            safeio.remove(path)
 
 
 def valid(folder: Path) -> Iterator[Path]:
@@ -81,7 +84,7 @@ def valid(folder: Path) -> Iterator[Path]:
 def by_step(folder: Path) -> list[Path]:
     """Committed checkpoints, newest first; by step, never by clock."""
     found = (path for path in folder.glob(f"{_PREFIX}*") if path.name[len(_PREFIX) :].isdigit())
-    return sorted(found, key=_step, reverse=True)
+    return sorted(found, key=step_of, reverse=True)
 
 
 def problem_of(path: Path) -> str | None:
@@ -90,7 +93,7 @@ def problem_of(path: Path) -> str | None:
         manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
         if manifest.pop(_DIGEST) != _digest(manifest):
             return f"{MANIFEST} changed"
-        if manifest["step"] != _step(path):
+        if manifest["step"] != step_of(path):
             return f"it was saved as step {manifest['step']}"
         files = manifest["files"]
         changed = [name for name, facts in files.items() if _facts(path / name) != facts]
@@ -99,15 +102,8 @@ def problem_of(path: Path) -> str | None:
     return f"{', '.join(changed)} changed" if changed else None
 
 
-def training_of(path: Path) -> str | None:
-    """Which training a checkpoint belongs to; None where that cannot be read."""
-    try:
-        return json.loads((path / MANIFEST).read_text(encoding="utf-8"))["training"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _step(path: Path) -> int:
+def step_of(path: Path) -> int:
+    """Of a checkpoint, by its name."""
     return int(path.name[len(_PREFIX) :])
 
 

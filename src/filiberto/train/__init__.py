@@ -146,6 +146,7 @@ def build(
             language=language,
             live_prompt=live_prompt,
             trackers=trackers,
+            exact=exact,
             on_saved=on_saved,
         )
         if ranks.writes:
@@ -258,6 +259,7 @@ def _train(
     language: str,
     live_prompt: LivePrompt | None,
     trackers: Sequence[Tracker],
+    exact: bool,
     on_saved: Callable[[], object],
 ) -> dict[str, Any]:
     import torch
@@ -268,7 +270,7 @@ def _train(
     from filiberto.train.job import in_less_memory
     from filiberto.train.watch import StuckError
 
-    job, state = prepare.taken_up(job, run, fingerprint=fingerprint)
+    job, state = prepare.taken_up(job, run, fingerprint=fingerprint, exact=exact)
     results: list[Validation] = []
 
     def on_validation(result: Validation) -> str:
@@ -301,8 +303,8 @@ def _train(
     except torch.OutOfMemoryError:
         # Of several processes one alone cannot go on with less: all begin again from the plan.
         less = in_less_memory(job)
-        prepare.write_plan(run, less.plan, key=fingerprint)
         prepare.no_longer_exact(run)
+        prepare.write_plan(run, less.plan, key=fingerprint)
         raise TryAgainError(
             f"out of memory with {job.plan.micro_rows} rows at once; the plan is changed to "
             f"{less.plan.micro_rows}",

@@ -140,10 +140,10 @@ def process_group(*, device: str) -> Iterator[Ranks]:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     if not ranks.writes:
         console.be_silent()
-    distributed.init_process_group(
-        "nccl" if device == "cuda" else "gloo", timeout=timedelta(seconds=LOST_SECONDS)
-    )
     try:
+        distributed.init_process_group(
+            "nccl" if device == "cuda" else "gloo", timeout=timedelta(seconds=LOST_SECONDS)
+        )
         yield ranks
     except RuntimeError as error:
         if not _is_of_another(error):
@@ -154,7 +154,8 @@ def process_group(*, device: str) -> Iterator[Ranks]:
             hint="start all of them again with the same command: they go on",
         ) from error
     finally:
-        distributed.destroy_process_group()
+        if distributed.is_initialized():
+            distributed.destroy_process_group()
 
 
 def _is_of_another(error: RuntimeError) -> bool:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+import re
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -135,6 +138,7 @@ def environment(hardware: Hardware) -> dict[str, Any]:
 
     return {
         **asdict(hardware),
+        "processor": _processor(),
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "torch": torch.__version__,
@@ -142,6 +146,15 @@ def environment(hardware: Hardware) -> dict[str, Any]:
         "tokenizers": tokenizers.__version__,
         "numpy": numpy.__version__,
     }
+
+
+def _processor() -> str:
+    """The model of the CPU, as Linux names it; elsewhere its kind."""
+    with suppress(OSError):
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+        if found := re.search(r"^model name\s*: (.+)$", text, re.MULTILINE):
+            return found[1]
+    return platform.processor()
 
 
 def _cuda_bf16() -> bool:

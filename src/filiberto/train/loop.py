@@ -19,6 +19,7 @@ from filiberto.ahead import ahead
 from filiberto.config import Tracker
 from filiberto.console import progress, say
 from filiberto.errors import StateError, TryAgainError
+from filiberto.runfolder import store
 from filiberto.signals import stop_requested
 from filiberto.train import checkpoint
 from filiberto.train.batch import TokenBatch
@@ -100,7 +101,7 @@ def train_loop(
         StateError: one row does not fit into the memory, or checkpoints cannot be saved.
     """
     plan = job.plan
-    saver = _Saver(job, run / "checkpoints", seconds=checkpoint_seconds)
+    saver = _Saver(job, run / "checkpoints", seconds=checkpoint_seconds, begins_at=state.step)
     started = clock() - state.seconds
 
     def validates(step: int) -> bool:
@@ -138,12 +139,12 @@ def train_loop(
                 raise StuckError(state)
             if at_rest and saver.is_due(state.step):
                 state = saver.save(state, records, needed=False)
-                if saver.saved_step == state.step < steps.job.course.max_steps:
+                if records and saver.saved_step == state.step < steps.job.course.max_steps:
                     on_checkpoint(state)
         state = saver.save(state, records)
         end = steps.job.course.max_steps
-        if state.step < end:
-            if records:
+        if state.step < end or job.ranks.any(stopping(), plan.device):
+            if records and state.step < end:
                 on_checkpoint(state)
             raise TryAgainError(
                 f"stopped after step {state.step:,} of {end:,}; all is saved",
@@ -263,15 +264,17 @@ class _Saver:
         job: what is trained.
         folder: of the checkpoints.
         seconds: between two of them where the plan fixes no steps.
+        begins_at: the step that the training has come to; its checkpoint may be there.
 
     Attributes:
-        saved_step: of the newest that this process has saved.
+        saved_step: of the newest checkpoint.
     """
 
-    def __init__(self, job: Job, folder: Path, *, seconds: float) -> None:
+    def __init__(self, job: Job, folder: Path, *, seconds: float, begins_at: int) -> None:
         self._job, self._folder, self._seconds = job, folder, seconds
-        self._saved_at, self.saved_step = time.monotonic(), -1
-        self._failures = 0
+        there = any(store.step_of(path) == begins_at for path in store.by_step(folder))
+        self.saved_step = begins_at if there else -1
+        self._saved_at, self._failures = time.monotonic(), 0
 
     def is_due(self, step: int) -> bool:
         """Whether to save after this step."""
@@ -291,10 +294,10 @@ class _Saver:
         Raises:
             StateError: it could not be saved, and was needed or is the third such in a row.
         """
+        self._saved_at = time.monotonic()
         if records is None or state.step == self.saved_step:
             return state
         state = replace(state, metrics_bytes=records.metrics_bytes)
-        self._saved_at = time.monotonic()
         try:
             records.sync()
             checkpoint.save(

@@ -17,8 +17,8 @@ import numpy as np
 from filiberto import initial
 from filiberto.config import Auto, Size, TrainConfig
 from filiberto.console import readable_number, say
-from filiberto.errors import InexactError, StateError, UnfinishedStageError
-from filiberto.runfolder import manifest, safeio
+from filiberto.errors import InexactError, StateError, UnfinishedStageError, UsageError
+from filiberto.runfolder import manifest, safeio, store
 from filiberto.tokens import token_bytes
 from filiberto.tokens.stream import open_stream
 from filiberto.train import checkpoint, flops, hardware, plan, records, speed
@@ -73,6 +73,11 @@ def prepared(
         UnfinishedStageError: the time of a training is to be changed that has not begun.
         InexactError: it would go on in other surroundings than it began in, but must be exact.
     """
+    if exact and plan.is_timed(settings):
+        raise UsageError(
+            "--exact needs an end in steps: by the clock no two trainings take the same",
+            hint="end it by --train.max-steps or --train.epochs",
+        )
     environment = {**hardware.environment(machine), "processes": ranks.size}
     hardware.keep_freed_memory()
     kept = None if force else _read_plan(run / PLAN, key=key)
@@ -90,6 +95,8 @@ def prepared(
     job = new_job(run, **parts, slowed=kept.slowed if kept else 0, ranks=ranks)
     if kept is None:
         fixed = measured_plan(job, settings=job.settings, seconds=seconds)
+        goes_on = not force and bool(store.by_step(run / "checkpoints"))  # its plan was lost
+        same = not goes_on or _is_as_before(run, environment, ["plan"], exact=exact)
         if ranks.writes:
             if force:
                 _throw_away(run)
@@ -97,15 +104,15 @@ def prepared(
         ranks.wait()
         fixed = _read_plan(run / PLAN, key=key) or fixed  # that of the one that writes
         job = new_job(run, **parts, ranks=ranks)
-        same = True
     else:
-        fixed = plan.moved(kept, settings, device=machine.device, precision=machine.precision)
-        same = _is_as_before(run, environment, kept, fixed, exact=exact)
+        here = {"device": machine.device, "precision": machine.precision}
+        other = ["micro-batch"] * (plan.moved(kept, settings, **here).micro_rows != kept.micro_rows)
+        same = _is_as_before(run, environment, other, exact=exact)
         if left is not None:
             kept = _revised(run, kept, settings, left=left)
             if ranks.writes:
                 _write_revised(run, kept, key=key)
-            fixed = plan.moved(kept, settings, device=machine.device, precision=machine.precision)
+        fixed = plan.moved(kept, settings, **here)
         ranks.wait()  # all have read the surroundings before one writes
     if ranks.writes:
         safeio.write_json(run / ENVIRONMENT, environment | {"exact": same})
@@ -121,7 +128,8 @@ def prepared(
         full_speed=flops.full_speed(job),
         unigram_loss=text.unigram_loss,
         token_bytes=text.token_bytes,
-        exact=same,
+        # A GPU adds in an order of its own, and a clock ends where it ends.
+        exact=same and machine.device == "cpu" and fixed.time_seconds is None,
     )
 
 
@@ -212,15 +220,17 @@ def _write_revised(run: Path, revised: Plan, *, key: str) -> None:
         (run / name / manifest.MANIFEST).unlink(missing_ok=True)
 
 
-def _is_as_before(
-    run: Path, environment: dict[str, Any], kept: Plan, fixed: Plan, *, exact: bool
-) -> bool:
-    """Whether a training still is what it would have been without a stop; it is told where not."""
-    path = run / ENVIRONMENT
-    before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else environment
-    other = [key for key in environment if environment[key] != before.get(key)]
-    if fixed.micro_rows != kept.micro_rows:
-        other.append("micro-batch")
+def _is_as_before(run: Path, environment: dict[str, Any], other: list[str], *, exact: bool) -> bool:
+    """Whether a training still is what it would have been without a stop; it is told where not.
+
+    Args:
+        run: the run folder.
+        environment: now.
+        other: what else is known to differ.
+        exact: refuse where it does not.
+    """
+    before = _read_environment(run)
+    other = [key for key in environment if environment[key] != before.get(key)] + other
     if other:
         reason = f"going on with another {', '.join(other)}"
     elif not before.get("exact", True):
@@ -228,18 +238,31 @@ def _is_as_before(
     else:
         return True
     if exact:
-        raise InexactError(
-            f"{run} would not come to the same bits: {reason}",
-            hint="go on where and how it began, or without --exact",
-        )
+        _refuse(run, reason)
     say(f"{reason}: right, but no longer bit-exact")
     return False
 
 
+def _refuse(run: Path, reason: str) -> None:
+    raise InexactError(
+        f"{run} would not come to the same bits: {reason}",
+        hint="go on where and how it began, or without --exact",
+    )
+
+
+def _read_environment(run: Path) -> dict[str, Any]:
+    path = run / ENVIRONMENT
+    try:
+        return json.loads(path.read_text(encoding="utf-8")) | {}
+    except FileNotFoundError:
+        return {}
+    except (ValueError, TypeError) as error:
+        raise StateError(f"{path} is damaged: {error}", hint="delete it and run again") from None
+
+
 def no_longer_exact(run: Path) -> None:
     """Write down that the training will not come to the bits it would have come to."""
-    before = json.loads((run / ENVIRONMENT).read_text(encoding="utf-8"))
-    safeio.write_json(run / ENVIRONMENT, before | {"exact": False})
+    safeio.write_json(run / ENVIRONMENT, _read_environment(run) | {"exact": False})
 
 
 def measured_plan(job: Job, *, settings: TrainConfig, seconds: float) -> Plan:
@@ -270,17 +293,24 @@ def measured_plan(job: Job, *, settings: TrainConfig, seconds: float) -> Plan:
 
 def _throw_away(run: Path) -> None:
     """Remove a training and its model, so that a stop leaves nothing that looks finished."""
-    for name in ("model", "checkpoints", records.METRICS, records.TIMINGS, PLAN):
+    made = ("model", "checkpoints", records.METRICS, records.TIMINGS, records.DIVERGED, PLAN)
+    for name in made:
         safeio.remove(run / name)
 
 
-def taken_up(job: Job, run: Path, *, fingerprint: str) -> tuple[Job, State]:
-    """The training as its newest checkpoint left it, or from the beginning."""
+def taken_up(job: Job, run: Path, *, fingerprint: str, exact: bool) -> tuple[Job, State]:
+    """The training as its newest checkpoint left it, or from the beginning.
+
+    Raises:
+        InexactError: it has not come so far as it would have without a stop, but must be exact.
+    """
     state = checkpoint.load_newest(
         run / "checkpoints", model=job.model, optimizers=job.optimizers, fingerprint=fingerprint
     )
     if state is None:
         return job, checkpoint.State(step=0, fingerprint=fingerprint)
+    if exact and not state.exact:
+        _refuse(run, "it ran out of memory, or went on elsewhere, before its last checkpoint")
     if job.plan.time_seconds is not None:
         # Where time ends the training, steps that were lost have cost it too.
         lost = records.last_seconds(run)
@@ -343,6 +373,7 @@ def begun_again(job: Job, run: Path, *, stuck: State) -> tuple[Job, State]:
             full_speed=job.full_speed,
             unigram_loss=job.unigram_loss,
             token_bytes=job.token_bytes,
+            exact=job.exact,
         ),
         state,
     )

@@ -7,9 +7,11 @@ both (see `boards`).
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,9 @@ class Records:
             behind is cut off, since those steps are taken again.
         step: that step.
         trackers: where it is shown beside TensorBoard.
+
+    Attributes:
+        validation_loss: the last one at the start, in nats; infinity before the first.
     """
 
     def __init__(
@@ -41,13 +46,14 @@ class Records:
         self._run = run
         _cut(run / METRICS, metrics_bytes)
         _cut(run / TIMINGS, _end_of_step(run / TIMINGS, step))
-        self._metrics = (run / METRICS).open("ab")
-        self._timings = (run / TIMINGS).open("ab")
+        self._metrics, self._timings = _File(run / METRICS), _File(run / TIMINGS)
+        self.validation_loss = math.inf
         self._boards = open_boards(run, trackers)
         self._unseen: defaultdict[int, dict[str, float]] = defaultdict(dict)
         for path in (run / METRICS, run / TIMINGS):
             for line in read_lines(path):
                 self._unseen[line.pop("step")].update(line)
+                self.validation_loss = line.get("validation_loss", self.validation_loss)
         self.show()
 
     def metrics(self, step: int, **values: float) -> None:
@@ -68,7 +74,7 @@ class Records:
     @property
     def metrics_bytes(self) -> int:
         """Length of metrics.jsonl now."""
-        return self._metrics.tell()
+        return self._metrics.length
 
     def diverged(self, circumstances: dict[str, Any]) -> Path:
         """Write down what led to an end without a number; returns the file."""
@@ -83,11 +89,13 @@ class Records:
             StateError: the disk is full or fails.
         """
         try:
-            for file in (self._metrics, self._timings):
-                os.fsync(file.fileno())
+            self._metrics.sync()
+            self._timings.sync()
             safeio.sync_folder(self._run)
         except OSError as error:
-            raise StateError(f"{self._run / METRICS} could not be written: {error}") from None
+            raise StateError(
+                f"{self._run / METRICS} could not be written: {error.strerror}"
+            ) from None
 
     def close(self) -> None:
         """Close files and boards."""
@@ -96,10 +104,40 @@ class Records:
         for board in self._boards:
             board.close()
 
-    def _append(self, file: Any, step: int, values: dict[str, float]) -> None:
-        file.write(json.dumps({"step": step, **values}).encode() + b"\n")
-        file.flush()
+    def _append(self, file: _File, step: int, values: dict[str, float]) -> None:
+        file.append(json.dumps({"step": step, **values}).encode() + b"\n")
         self._unseen[step].update(values)
+
+
+class _File:
+    """A file that grows; what the disk does not take is kept until it does, or `sync` fails."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("ab", buffering=0)
+        self._waiting = b""
+
+    @property
+    def length(self) -> int:
+        """With what waits."""
+        return self._file.tell() + len(self._waiting)
+
+    def append(self, data: bytes) -> None:
+        self._waiting += data
+        with suppress(OSError):
+            self._write()
+
+    def sync(self) -> None:
+        self._write()
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        with suppress(OSError):
+            self._write()
+        self._file.close()
+
+    def _write(self) -> None:
+        while self._waiting:
+            self._waiting = self._waiting[self._file.write(self._waiting) :]
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:

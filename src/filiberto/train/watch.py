@@ -79,7 +79,7 @@ class Watch:
         self._logged = (state.step, state.seconds)
         self._losses: deque[float] = deque(maxlen=_LINES)
         self._in_spike = False
-        self._last_loss = math.inf
+        self._last_loss = records.validation_loss if records else math.inf
         self.is_stuck = False
 
     def account(self, job: Job, state: State, result: StepResult) -> State:
