@@ -66,8 +66,10 @@ def go_on(recipe: Recipe, run: Path, *, within: str | None = None, exact: bool =
     start = time.monotonic()
     done = [manifest.read(run / name) is not None for name in SECTIONS[:-2]]
     has_corpus, *_, has_tokens = done
-    if within or has_tokens:
-        stages = ("train", "evaluate") if within or has_corpus else ("train",)
+    if has_tokens and not has_corpus:
+        stages = ("train",)
+    elif within or has_tokens:
+        stages = ("train", "evaluate")
     else:
         stages = SECTIONS[done.index(False) :]
     _walk(recipe, run, stages, start=start, within=within, exact=exact)

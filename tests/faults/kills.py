@@ -94,7 +94,8 @@ def recovers(checkpoints: Path, *, at: str) -> None:
     assert newest is None or int(whole[0].name[5:]) >= newest, f"lost step {newest}: {at}"
     assert train(checkpoints) == weights_after(STEPS), f"other weights: {at}"
     assert not is_open(checkpoints), f"leftovers: {at}"
-    assert len(list(checkpoints.iterdir())) <= store.KEPT + 1, f"more than is kept: {at}"
+    # A kill before an old one goes leaves it; there were two at most.
+    assert len(list(checkpoints.iterdir())) <= store.KEPT + 2, f"more than is kept: {at}"
 
 
 if __name__ == "__main__":
