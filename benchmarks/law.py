@@ -151,6 +151,8 @@ def plot(rows: list[dict[str, Any]], fitted: dict[str, float], path: Path) -> No
     figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
     for colour, size in zip(("#0b6e4f", "#c1440e", "#3b4cc0"), FRESH, strict=True):
         mine = [row for row in rows if row["size"] == size]
+        if not mine:
+            continue
         first = [row for row in mine if row["tokens"] <= 3 * row["text_tokens"]]
         again = [row for row in mine if row not in first]
         line = np.geomspace(min(FRESH[size]), max(FRESH[size]), 50) * MILLION

@@ -125,15 +125,12 @@ def trained(
             loss = validate(job).loss
             train_loss = result.loss / max(1, result.num_labels)
             curve.append({"tokens": read, "loss": loss, "train": train_loss, "seconds": took})
-    tokenizer = run / "tokenizer"
-    reader = Reader(job.model.eval(), bpe.load(tokenizer), bpe.special_tokens(tokenizer))
-    report = evaluate._measure(reader, run, EvaluateConfig())
-    return {
-        "curve": curve,
-        "loss": curve[-1]["loss"],
-        "bits_per_byte": report["bits_per_byte"],
-        "tokens_per_second": read / took,
-    }
+    found = {"curve": curve, "loss": curve[-1]["loss"], "tokens_per_second": read / took}
+    if (run / "corpus").is_dir():  # a thinned text has none
+        tokenizer = run / "tokenizer"
+        reader = Reader(job.model.eval(), bpe.load(tokenizer), bpe.special_tokens(tokenizer))
+        found["bits_per_byte"] = evaluate._measure(reader, run, EvaluateConfig())["bits_per_byte"]
+    return found
 
 
 Units = Callable[[np.ndarray], np.ndarray]

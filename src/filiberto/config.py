@@ -143,7 +143,7 @@ class TrainConfig:
     """Highest learning rate of Muon."""
     warmup_share: float = 0.06
     """Share of the steps in which the learning rate climbs from zero (0 to 1)."""
-    decay_share: float = 0.2
+    decay_share: float = 0.4
     """Share of the steps, at the end, in which it falls to zero in a straight line; between the two
     it stays at its peak. 1 lets it fall from the warm-up on."""
     weight_decay: float = 0.01
