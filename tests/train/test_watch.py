@@ -30,12 +30,12 @@ Captured = pytest.CaptureFixture[str]
 class Watched:
     """A training of one step a second and a line a step, without its arithmetic."""
 
-    def __init__(self, run: Path) -> None:
+    def __init__(self, run: Path, *, metrics_bytes: int = 0) -> None:
         self.job: Job = job_of(run, replace(SHORT, max_steps=100, log_steps=1))
         self.job = replace(self.job, full_speed=2 * 512.0)
         self.state = State(step=0, fingerprint="mine")
         self.notes: list[str] = []
-        self.records = Records(run, metrics_bytes=0, step=0)
+        self.records = Records(run, metrics_bytes=metrics_bytes, step=0)
         self.watch = Watch(
             self.state,
             records=self.records,
@@ -90,6 +90,7 @@ def test_a_jump_of_the_loss_is_named_once_and_noise_is_not(
     assert capsys.readouterr().out.count("has jumped") == 1
 
 
+@pytest.mark.parametrize("stopped", [False, True], ids=["", "stopped before the last"])
 @pytest.mark.parametrize(
     ("losses", "stuck"),
     [
@@ -100,15 +101,20 @@ def test_a_jump_of_the_loss_is_named_once_and_noise_is_not(
     ],
 )
 def test_what_only_knows_frequencies_late_is_stuck(
-    watched: Watched, losses: list[float], stuck: bool
+    run: Path, watched: Watched, losses: list[float], stuck: bool, stopped: bool
 ) -> None:
     job = replace(watched.job, unigram_loss=6.0)
     job = replace(
         job, plan=replace(job.plan, batch_rows=1_000), course=job.course.drawn_to(400, at=0)
     )
     for step, loss in zip((20, 90, 110), losses, strict=True):
+        if stopped and step == 110:
+            length = watched.records.metrics_bytes
+            watched.records.close()
+            watched = Watched(run, metrics_bytes=length)
         watched.watch.validated(job, step, Validation(loss=loss, accuracy=0.1))
         assert watched.watch.is_stuck == (stuck and step == 110)
+    watched.records.close()
 
 
 def test_few_steps_or_tokens_are_no_sign_of_it(watched: Watched) -> None:
