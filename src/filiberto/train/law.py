@@ -21,12 +21,12 @@ from filiberto.config import Size, TrainConfig
 from filiberto.train.sizes import SIZES, num_parameters
 
 # By `benchmarks/law.py`; a test holds them to its results.
-FLOOR, A, ALPHA = 0.006561, 111.0, 0.60
-B, BETA = 8.7175, 0.18
-PASSES = 10.0
-FIT_ERROR, ERROR = 0.013, 0.09
+FLOOR, A, ALPHA = 0.15679, 0.89943, 0.15
+B, BETA = 42.951, 0.32
+PASSES = 15.0
+FIT_ERROR, ERROR = 0.018, 0.09
 """The greatest miss of the fit, as a share of the unigram loss; and what is to be reckoned with for
-other texts: the one that was tried, Telugu, came out 0.07 above the law (docs/log.md)."""
+other texts: the one that was tried, Telugu, came out 0.08 above the law (docs/log.md)."""
 
 MOST_EPOCHS = 20.0
 """Passes after which a text taught nothing more (docs/log.md): a time that would bring more is not
@@ -40,7 +40,7 @@ _LEARNING = (
     *("warmup_share", "decay_share", "weight_decay", "beta1", "beta2", "epsilon", "clip_norm"),
 )
 
-MEASURED: dict[Size, tuple[float, float]] = {"tiny": (2e6, 16e6), "mini": (2e6, 4e6)}
+MEASURED: dict[Size, tuple[float, float]] = {"tiny": (2e6, 66e6), "mini": (2e6, 18e6)}
 """Least and most tokens that were read, by size."""
 
 
