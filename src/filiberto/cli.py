@@ -14,6 +14,7 @@ import tomllib
 from collections.abc import Sequence
 from functools import partial
 from importlib import import_module, resources
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,10 @@ RUN is a folder such as runs/it. Ctrl-C is always safe: run the same command aga
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code."""
+    for stream in (sys.stdout, sys.stderr):
+        # What the terminal's encoding lacks is told by its number.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(run_command(list(sys.argv[1:] if argv is None else argv)))
 
 
