@@ -236,8 +236,7 @@ class ResumeArguments:
     exact: bool = False
     """Refuse to go on where the training would not come to the same bits."""
     backup: str | None = None
-    """Where the run was copied, to take it back from there if RUN is not here: a folder, or
-    hub:OWNER/NAME."""
+    """Where the run was copied, to take it back if it is not here: DIR or hub:OWNER/NAME."""
 
 
 def _go_on(command: str, arguments: list[str]) -> None:
