@@ -40,6 +40,8 @@ class Hub:
     """Nobody without the token sees one."""
     public: set[str] = field(default_factory=set)
     """Of the models; the others say that they are private."""
+    commits: list[set[str]] = field(default_factory=list)
+    """The files that each commit to a model has brought."""
     blobs: dict[str, bytes] = field(default_factory=dict)
     """What was uploaded by its SHA-256, before a commit names it."""
     requests: list[tuple[str, str, str | None, str | None]] = field(default_factory=list)
@@ -52,7 +54,7 @@ class Hub:
 
     def is_large(self, path: str) -> bool:
         """Whether a file lies outside git, as binary files on the Hub do."""
-        return not path.endswith((".md", ".txt", ".csv"))
+        return not path.endswith((".md", ".txt", ".csv", ".json", ".toml"))
 
 
 def blob_id(data: bytes) -> str:
@@ -183,6 +185,10 @@ class _Handler(BaseHTTPRequestHandler):
             )
         elif rest.startswith("/commit/"):
             self._commit(name)
+        elif rest.startswith("/paths-info/"):
+            asked = json.loads(self._body)["paths"] if self._body[:1] == b"{" else []
+            asked = asked or parse_qs(self._body.decode())["paths"]
+            self._json([self._entry(name, p) for p in asked if p in hub.models[name]])
         elif rest.startswith("/revision/") or rest == "":
             siblings = [{"rfilename": path} for path in hub.models[name]]
             about = {"id": name, "sha": hub.commit, "siblings": siblings, "tags": []}
@@ -196,13 +202,15 @@ class _Handler(BaseHTTPRequestHandler):
         return True
 
     def _commit(self, name: str) -> None:
-        files = dict(self.state.models[name])
+        files, brought = dict(self.state.models[name]), set[str]()
         for line in self._body.splitlines():
             entry = json.loads(line)
             value = entry["value"]
             if entry["key"] == "file":
+                brought.add(value["path"])
                 files[value["path"]] = base64.b64decode(value["content"])
             elif entry["key"] == "lfsFile":
+                brought.add(value["path"])
                 files[value["path"]] = self.state.blobs[value["oid"]]
             elif entry["key"] == "deletedFolder":
                 there = [path for path in files if path.startswith(value["path"])]
@@ -210,6 +218,7 @@ class _Handler(BaseHTTPRequestHandler):
                 for path in there:
                     del files[path]
         self.state.models[name] = files
+        self.state.commits.append(brought)
         answer = {"success": True, "commitOid": self.state.commit}
         self._json(answer | {"commitUrl": f"{self.state.url}/{name}/commit/{self.state.commit}"})
 

@@ -8,6 +8,7 @@ seldom have; what comes back is verified byte by byte instead.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
@@ -23,7 +24,7 @@ from filiberto.errors import StateError, TryAgainError, UsageError
 from filiberto.runfolder import lock, manifest, safeio, store
 
 HUB = "hub:"
-CHECKPOINTS = "checkpoints"
+CHECKPOINTS, PLAN = "checkpoints", "plan.json"
 _STEPS = f"{CHECKPOINTS}/step-"
 
 _MADE_BEFORE = ("initial", "corpus", "tokenizer", "tokens")
@@ -82,17 +83,18 @@ def check(place: str, *, run: Path, force: bool = False) -> None:
     Args:
         place: a folder, or `hub:OWNER/NAME`.
         run: the run folder.
-        force: whether what a run that is begun anew finds there may be replaced.
+        force: whether another training that lies there may be replaced.
 
     Raises:
-        UsageError: it is neither of the two, lies in the run itself, is public, or holds what this
-            run has not.
+        UsageError: it is neither of the two, is public, holds something else, or lies in the run.
     """
-    has_begun = bool(store.by_step(run / CHECKPOINTS))
-    if _target_of(place).holds_run(run) and not has_begun and not force:
+    there = _target_of(place).training(run)
+    if there is not None and there != _training_of(run) and not force:
+        folder = run if _training_of(run) is None else "NEW_FOLDER"
         raise UsageError(
-            f"{place} holds the backup of a run, and in {run} nothing has been trained yet",
-            hint=f"go on from it: filiberto resume {run} --backup {place}; or name another place",
+            f"{place} holds the backup of a training that {run} has not",
+            hint=f"go on from it: filiberto resume {folder} --backup {place}; "
+            "or name another place, or empty this one",
         )
 
 
@@ -119,15 +121,18 @@ class _Folder:
     def __init__(self, place: Path) -> None:
         self._place = place
 
-    def holds_run(self, run: Path) -> bool:
-        """Whether a run was copied here; refuses what is no place for that."""
+    def training(self, run: Path) -> str | None:
+        """The fingerprint of the training that was copied here; refuses what is no place."""
         if self._place.is_file():
             raise UsageError(f"--backup {self._place} is a file, no folder")
+        if self._place.exists() and not lock.is_run(self._place):
+            raise UsageError(f"--backup {self._place} is no empty folder, and no backup of a run")
         if not self._place.absolute().parent.is_dir():
             raise UsageError(f"--backup {self._place}: there is no folder to make it in")
         if self._place.resolve().is_relative_to(run.resolve()):
             raise UsageError(f"--backup {self._place} lies in the run itself")
-        return (self._place / RECIPE_FILE).is_file()
+        # Without a recipe it was never complete, and nobody can go on from it.
+        return _training_of(self._place) if (self._place / RECIPE_FILE).is_file() else None
 
     def take(self, run: Path) -> None:
         """Copy what is new of a run."""
@@ -152,24 +157,29 @@ class _Repository:
         if name.count("/") != 1 or not all(name.split("/")):
             raise UsageError(f"{HUB}{name} is no repository", hint="write hub:OWNER/NAME")
         self._api = HfApi(library_name="filiberto", library_version=__version__)
-        self._name, self._sent = name, dict[str, str]()
+        self._name = name
 
-    def holds_run(self, run: Path) -> bool:
-        """Whether a run was copied here; makes the repository, and refuses a public one."""
+    def training(self, run: Path) -> str | None:
+        """The fingerprint of the training that was copied here; refuses what is no place.
+
+        Makes the repository where it is not there.
+        """
         try:
             self._api.create_repo(self._name, private=True, exist_ok=True)
             about = self._api.model_info(self._name)
+            if not about.private:
+                raise UsageError("it is public, and a backup holds the text")
+            if not self._api.file_exists(self._name, PLAN):
+                return None
+            with tempfile.TemporaryDirectory() as folder:
+                self._api.hf_hub_download(self._name, PLAN, local_dir=folder)
+                return _training_of(Path(folder))
         except Exception as error:  # no token, no right, no network
             raise UsageError(
                 f"--backup {HUB}{self._name}: {error}",
-                hint="log in with `hf auth login`, or set HF_TOKEN, with the right to write there",
+                hint="name a private repository, or one that is not there yet; log in with "
+                "`hf auth login`, or set HF_TOKEN, with the right to write there",
             ) from None
-        if not about.private:
-            raise UsageError(
-                f"--backup {HUB}{self._name} is public, and a backup holds the text",
-                hint="name one that is private, or that is not there yet",
-            )
-        return any(file.rfilename == RECIPE_FILE for file in about.siblings or ())
 
     def take(self, run: Path) -> None:
         """Copy what is new of a run."""
@@ -177,7 +187,7 @@ class _Repository:
 
         there = {path.rpartition("/")[0] for path in self._api.list_repo_files(self._name)}
         stages = _stages(run)
-        new = [name for name, content in stages.items() if self._sent.get(name) != content]
+        new = self._new(run, stages)
         gone = [name for name in _MADE_LAST if name not in stages] + new
         with _held(run) as newest:
             files = {_name(f, run): f for name in new for f in (run / name).rglob("*")}
@@ -198,7 +208,21 @@ class _Repository:
                 ],
                 commit_message=newest.name if newest else "before the first step",
             )
-        self._sent |= {name: stages[name] for name in new}
+
+    def _new(self, run: Path, stages: Iterable[str]) -> list[str]:
+        """The stages whose manifest there is another, or none."""
+        from huggingface_hub import RepoFile
+        from huggingface_hub.utils.sha import git_hash
+
+        mine = {f"{name}/{manifest.MANIFEST}": name for name in stages}
+        found = self._api.get_paths_info(self._name, list(mine)) if mine else []
+        same = {
+            file.path
+            for file in found
+            if isinstance(file, RepoFile)
+            and file.blob_id == git_hash((run / file.path).read_bytes())
+        }
+        return [name for path, name in mine.items() if path not in same]
 
     @contextmanager
     def given(self, run: Path) -> Iterator[Path | None]:
@@ -318,6 +342,14 @@ def _loose(run: Path) -> list[Path]:
     apart = (lock.LOCK, RECIPE_FILE)
     found = [file for file in files if file.is_file() and file.name not in apart]
     return [*(f for f in found if not f.name.startswith(safeio.TEMPORARY)), run / RECIPE_FILE]
+
+
+def _training_of(run: Path) -> str | None:
+    """The fingerprint of a run's training; None where none has begun."""
+    try:
+        return json.loads((run / PLAN).read_text(encoding="utf-8"))["fingerprint"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _name(file: Path, run: Path) -> str:

@@ -175,11 +175,10 @@ def _run_stage(command: str, arguments: list[str]) -> None:
         from filiberto.corpus import languages
 
         recipe = dataclasses.replace(recipe, language=languages.canonical(recipe.language))
-    if command in ("run", "train"):
+    trains = command in ("run", "train")
+    if trains:
         boards.require(recipe.trackers)
     ranks = rank_of_this_process()
-    if command in ("run", "train") and recipe.backup and ranks.writes:
-        backup.check(recipe.backup, run=run, force=named.force)
     if ranks.size > 1 and command != "train":
         raise UsageError(
             "several processes (torchrun) share `filiberto train` alone",
@@ -196,8 +195,8 @@ def _run_stage(command: str, arguments: list[str]) -> None:
             as_json=named.json,
         )
         return
-    flags = {"force": named.force}
-    if command in ("run", "train"):
+    flags: dict[str, Any] = {"force": named.force}
+    if trains:
         flags["exact"] = named.exact
     if command == "train" and named.more is not None:
         if named.force:
@@ -208,9 +207,14 @@ def _run_stage(command: str, arguments: list[str]) -> None:
     if not ranks.writes:
         stage.run(recipe, run, **flags)
         return
-    with lock.own(run):
+    place = recipe.backup if trains else None
+    if place is not None:
+        backup.check(place, run=run, force=named.force)
+    with lock.own(run), backup.open_backup(place, run) as on_saved:
         made_before = _made(run)
         recipe_before = _write_recipe(run, recipe)
+        if trains:
+            flags["on_saved"] = on_saved
         try:
             stage.run(recipe, run, **flags)
         except UserError as error:
@@ -265,12 +269,16 @@ def _go_on(command: str, arguments: list[str]) -> None:
         )
     with lock.own(run):
         if place is not None:
-            if not path.is_file():
+            if path.is_file():
+                backup.check(place, run=run)
+            else:
                 backup.restore(place, run)
             _write_recipe(run, dataclasses.replace(load_recipe(path), backup=place))
         recipe = load_recipe(path)
         boards.require(recipe.trackers)
-        road.go_on(recipe, run, within=within, exact=command == "resume" and flags.exact)
+        exact = command == "resume" and flags.exact
+        with backup.open_backup(recipe.backup, run) as on_saved:
+            road.go_on(recipe, run, within=within, exact=exact, on_saved=on_saved)
 
 
 def _made(run: Path) -> dict[str, int]:

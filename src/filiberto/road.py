@@ -6,11 +6,12 @@ corpus -> tokenizer -> tokens -> train -> evaluate
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from filiberto import backup, initial
+from filiberto import initial
 from filiberto.config import ITALIAN, PHRASEBOOK, SECTIONS, Recipe
 from filiberto.console import readable_seconds, say
 from filiberto.runfolder import manifest
@@ -30,7 +31,14 @@ Now with real text, of any language; your own, or open text from the Hub:
   filiberto run runs/te --hub wikipedia --language te --time 10m"""
 
 
-def run(recipe: Recipe, run: Path, *, force: bool = False, exact: bool = False) -> None:
+def run(
+    recipe: Recipe,
+    run: Path,
+    *,
+    force: bool = False,
+    exact: bool = False,
+    on_saved: Callable[[], object] = lambda: None,
+) -> None:
     """The command `filiberto run`: every stage that is not finished yet, into one folder."""
     start = time.monotonic()
     if recipe.init_from:
@@ -38,7 +46,8 @@ def run(recipe: Recipe, run: Path, *, force: bool = False, exact: bool = False) 
     demo = PHRASEBOOK in recipe.text
     if demo:
         say(_DEMO.format(run=run))
-    _walk(recipe, run, SECTIONS, start=start, force=force, exact=exact)
+    training = {"exact": exact, "on_saved": on_saved}
+    _walk(recipe, run, SECTIONS, start=start, force=force, training=training)
     if demo:
         say()
         say(_DEMO_LOSS)
@@ -48,7 +57,14 @@ def run(recipe: Recipe, run: Path, *, force: bool = False, exact: bool = False) 
         say(_DEMO_NEXT)
 
 
-def go_on(recipe: Recipe, run: Path, *, within: str | None = None, exact: bool = False) -> None:
+def go_on(
+    recipe: Recipe,
+    run: Path,
+    *,
+    within: str | None = None,
+    exact: bool = False,
+    on_saved: Callable[[], object] = lambda: None,
+) -> None:
     """The commands `filiberto resume` and, with a time, `filiberto finish`.
 
     Where the tokens are finished, a copy of them is enough: a machine that only trains has no
@@ -59,6 +75,7 @@ def go_on(recipe: Recipe, run: Path, *, within: str | None = None, exact: bool =
         run: the run folder.
         within: in which the training comes to its end, with model and report.
         exact: refuse to go on where it would not come to the same bits.
+        on_saved: called after each checkpoint in the middle of the training.
 
     Raises:
         UnfinishedStageError: a training is to be finished that has not begun.
@@ -72,7 +89,8 @@ def go_on(recipe: Recipe, run: Path, *, within: str | None = None, exact: bool =
         stages = ("train", "evaluate")
     else:
         stages = SECTIONS[done.index(False) :]
-    _walk(recipe, run, stages, start=start, within=within, exact=exact)
+    training = {"within": within, "exact": exact, "on_saved": on_saved}
+    _walk(recipe, run, stages, start=start, training=training)
     if "evaluate" in stages:
         _tell_what_there_is(recipe, run, start=start)
     else:
@@ -86,8 +104,7 @@ def _walk(
     *,
     start: float,
     force: bool = False,
-    within: str | None = None,
-    exact: bool,
+    training: dict[str, Any],
 ) -> None:
     for number, name in enumerate(stages, 1):
         say()
@@ -95,12 +112,8 @@ def _walk(
         more: dict[str, Any] = {}
         if name == "train":
             # Only training divides the time; the others take what they need.
-            elapsed = time.monotonic() - start
-            more = {"elapsed": elapsed, "within": within, "exact": exact}
+            more = {"elapsed": time.monotonic() - start, **training}
         import_module(f"filiberto.{name}").run(recipe, run, force=force, **more)
-    if recipe.backup and "evaluate" in stages:
-        with backup.open_backup(recipe.backup, run):
-            pass  # the report
 
 
 def _tell_what_there_is(recipe: Recipe, run: Path, *, start: float) -> None:

@@ -69,6 +69,8 @@ def tally(pytestconfig: pytest.Config) -> Iterator[Tally]:
     """Written to reports/faults.json when the tests are done."""
     found = Tally()
     yield found
+    if "SEEDED_BUG" in os.environ:  # what was found is the bug
+        return
     path = pytestconfig.rootpath / REPORT
     path.parent.mkdir(exist_ok=True)
     safeio.write_bytes(path, (json.dumps(found.rows, indent=2, sort_keys=True) + "\n").encode())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -86,6 +87,8 @@ class Place:
         newest = store.by_step(folder / "checkpoints")[0]
         assert newest.name == f"step-{STEPS:08d}"
         assert (folder / "report" / "manifest.json").is_file()
+        made = json.loads((folder / "model" / "manifest.json").read_text(encoding="utf-8"))
+        assert made["facts"]["exact"] is True
         assert not is_open(folder)
         files = [
             *(folder / "model" / "model.safetensors", folder / "metrics.jsonl"),

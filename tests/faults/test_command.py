@@ -81,6 +81,7 @@ KILLS = [
     "os.rename|/corpus$|KILL",
     "os.mkdir|/\\.tmp-tokenizer|KILL",
     "open|/\\.tmp-tokens.*train.*|KILL",
+    "os.rename|/environment.json$|KILL",
     "os.rename|/plan.json$|KILL",
     "os.rename|/step-0{8}$|KILL",
     "os.mkdir|/\\.tmp-step-0{6}12|KILL",

@@ -95,6 +95,8 @@ def test_a_repository_brings_a_run_back(user: Place, whole: Whole, hub: Hub) -> 
     assert f"taken back from hub:me/lost: step {int(saved.name[5:])}" in told
     assert user.result("away") == whole[MUON][0]
     assert "report/manifest.json" in hub.models["me/lost"]
+    assert len(hub.commits) > 2
+    assert sum("tokens/manifest.json" in commit for commit in hub.commits) == 1
 
 
 def test_another_machine_says_so_and_exact_refuses(user: Place) -> None:
@@ -115,6 +117,7 @@ def test_another_machine_says_so_and_exact_refuses(user: Place) -> None:
 
 def test_a_copy_that_fails_costs_no_training(user: Place, whole: Whole) -> None:
     (user.folder / "full").mkdir()
+    (user.folder / "full" / "recipe.toml").touch()
     (user.folder / "full" / "checkpoints").write_text("in the way")
     code, told = user.end(user.start("alone", MUON, "--backup", "full"))
     assert code == 0
@@ -141,8 +144,14 @@ def test_a_place_that_holds_another_run_is_not_written_over(user: Place, whole: 
     assert code == 2
     assert "filiberto resume new --backup drive4" in told
     assert {path: path.read_bytes() for path in drive.rglob("*") if path.is_file()} == before
+    with pytest.raises(UsageError, match=r"that .*whole-1 has not\n.* resume NEW_FOLDER"):
+        backup.check(str(drive), run=user.folder / "whole-1")
+    backup.check(str(drive), run=run)
+    backup.check(str(drive), run=user.folder / "whole-1", force=True)
     with pytest.raises(UsageError, match="in the run itself"):
         backup.check(str(run / "copy"), run=run)
+    with pytest.raises(UsageError, match="is no empty folder, and no backup"):
+        backup.check(str(user.folder), run=run)
 
 
 def test_a_training_begun_anew_takes_the_place_of_the_old_one(

@@ -53,6 +53,16 @@ def stop_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
     monkeypatch.setattr(loop, "train_step", dying)
 
 
+def stopped_at(
+    step: int, run: Path, monkeypatch: pytest.MonkeyPatch, settings: TrainConfig, **more: Any
+) -> None:
+    """Train, and die just before a step."""
+    with monkeypatch.context() as patch:
+        stop_at(patch, step)
+        with pytest.raises(KeyboardInterrupt):
+            train.build(run, settings=settings, size="tiny", **more)
+
+
 @pytest.mark.parametrize(
     "how", [{}, {"dropout": 0.1}, {"architecture": "modernbert"}, {"precision": "bf16"}], ids=str
 )
@@ -63,10 +73,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(
     whole = shutil.copytree(run, tmp_path / "whole")
     train.build(whole, settings=settings, size="tiny")
     for step in (3, 7):
-        with monkeypatch.context() as patch:
-            stop_at(patch, step)
-            with pytest.raises(KeyboardInterrupt):
-                train.build(run, settings=settings, size="tiny")
+        stopped_at(step, run, monkeypatch, settings)
     train.build(run, settings=settings, size="tiny")
     assert same(weights(run), weights(whole))
     assert (run / "metrics.jsonl").read_bytes() == (whole / "metrics.jsonl").read_bytes()
@@ -102,10 +109,7 @@ def test_a_signal_saves_and_the_next_run_goes_on(
 def test_records_that_were_cut_are_missed(
     run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with monkeypatch.context() as patch:
-        stop_at(patch, 9)
-        with pytest.raises(KeyboardInterrupt):
-            train.build(run, settings=SHORT, size="tiny")
+    stopped_at(9, run, monkeypatch, SHORT)
     (run / "metrics.jsonl").write_bytes((run / "metrics.jsonl").read_bytes()[:50])
     train.build(run, settings=SHORT, size="tiny")
     assert "metrics.jsonl is shorter than when the checkpoint was saved" in capsys.readouterr().out
@@ -240,10 +244,7 @@ def test_a_finished_training_is_not_repeated(mini_run: Path) -> None:
 def test_another_training_is_not_overwritten_unasked(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with monkeypatch.context() as patch:
-        stop_at(patch, 5)
-        with pytest.raises(KeyboardInterrupt):
-            train.build(run, settings=SHORT, size="tiny")
+    stopped_at(5, run, monkeypatch, SHORT)
     other = dataclasses.replace(SHORT, mask_rate=0.2)
     with pytest.raises(OtherRunError, match="a training with other settings"):
         train.build(run, settings=other, size="tiny")
@@ -258,10 +259,7 @@ def test_a_forced_training_that_is_stopped_goes_on_without_force(
     train.build(run, settings=dataclasses.replace(SHORT, mask_rate=0.2), size="tiny")
     whole = shutil.copytree(run, tmp_path / "whole")
     train.build(whole, settings=SHORT, size="tiny", force=True)
-    with monkeypatch.context() as patch:
-        stop_at(patch, 7)
-        with pytest.raises(KeyboardInterrupt):
-            train.build(run, settings=SHORT, size="tiny", force=True)
+    stopped_at(7, run, monkeypatch, SHORT, force=True)
     with monkeypatch.context() as patch:
         stop_at(patch, 3)  # never reached: it goes on after step 4
         train.build(run, settings=SHORT, size="tiny")
@@ -282,10 +280,7 @@ def test_what_changes_no_weight_may_change_between_stop_and_start(
 ) -> None:
     whole = shutil.copytree(run, tmp_path / "whole")
     train.build(whole, settings=SHORT, size="tiny")
-    with monkeypatch.context() as patch:
-        stop_at(patch, 5)
-        with pytest.raises(KeyboardInterrupt):
-            train.build(run, settings=SHORT, size="tiny")
+    stopped_at(5, run, monkeypatch, SHORT)
     other = dataclasses.replace(
         SHORT, log_steps=2, validate_steps=5, checkpoint_steps=3, validation_tokens=64, device="cpu"
     )
@@ -300,19 +295,13 @@ def test_what_changes_no_weight_may_change_between_stop_and_start(
 def test_another_machine_is_named_and_gets_micro_batches_of_its_own(
     run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with monkeypatch.context() as patch:
-        stop_at(patch, 5)
-        with pytest.raises(KeyboardInterrupt):
-            train.build(run, settings=SHORT, size="tiny")
+    stopped_at(5, run, monkeypatch, SHORT)
     path = run / "environment.json"
     path.write_text(path.read_text().replace('"threads": ', '"threads": 9'))
     micro = dataclasses.replace(SHORT, micro_batch_tokens=128)
     with pytest.raises(InexactError, match="another threads, micro-batch"):
         train.build(run, settings=micro, size="tiny", exact=True)
-    with monkeypatch.context() as patch:
-        stop_at(patch, 8)
-        with pytest.raises(KeyboardInterrupt):
-            train.build(run, settings=micro, size="tiny")
+    stopped_at(8, run, monkeypatch, micro)
     assert "going on with another threads, micro-batch" in capsys.readouterr().out
     with pytest.raises(InexactError, match="other surroundings"):
         train.build(run, settings=SHORT, size="tiny", exact=True)
@@ -325,10 +314,7 @@ def test_another_machine_is_named_and_gets_micro_batches_of_its_own(
 def test_a_run_that_stays_where_it_is_is_exact(
     run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with monkeypatch.context() as patch:
-        stop_at(patch, 5)
-        with pytest.raises(KeyboardInterrupt):
-            train.build(run, settings=SHORT, size="tiny", exact=True)
+    stopped_at(5, run, monkeypatch, SHORT, exact=True)
     done = train.build(run, settings=SHORT, size="tiny", exact=True)
     assert done.facts["exact"] is True
     assert "bit-exact" not in capsys.readouterr().out
@@ -361,10 +347,7 @@ def test_the_plan_is_kept_for_the_rerun(run: Path, monkeypatch: pytest.MonkeyPat
     timed = dataclasses.replace(SHORT, max_steps=None)
     monkeypatch.setattr(speed, "measure_speed", lambda *_, **__: (100.0, 8))
     monkeypatch.setattr(Pace, "end", lambda *_, **__: None)  # or it would use the time there is
-    with monkeypatch.context() as patch:
-        stop_at(patch, 3)
-        with pytest.raises(KeyboardInterrupt):
-            train.build(run, settings=timed, size="tiny", time="1m")
+    stopped_at(3, run, monkeypatch, timed, time="1m")
     planned = json.loads((run / "plan.json").read_text())
     # 60 s less 8 % at 100 tokens/s, half of it for validation, 512 tokens a step
     assert planned["max_steps"] == 5

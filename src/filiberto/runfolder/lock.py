@@ -27,7 +27,7 @@ def own(run: Path) -> Iterator[None]:
         OtherRunError: the folder holds something else than a run.
         TryAgainError: another process owns it.
     """
-    if run.exists() and not _is_run(run):
+    if run.exists() and not is_run(run):
         raise OtherRunError(
             f"{run} is not empty and is no run of filiberto (it has no {RECIPE_FILE})",
             hint="name a new folder for the run",
@@ -50,7 +50,8 @@ def own(run: Path) -> Iterator[None]:
         yield
 
 
-def _is_run(run: Path) -> bool:
+def is_run(run: Path) -> bool:
+    """Whether a folder is a run's, or may become one: nothing else is in it."""
     if not run.is_dir():
         return False
     names = {entry.name for entry in run.iterdir()}

@@ -164,31 +164,28 @@ def run(
     more: str | None = None,
     within: str | None = None,
     exact: bool = False,
+    on_saved: Callable[[], object] = lambda: None,
 ) -> Manifest:
     """The command `filiberto train`."""
-    from filiberto import backup
     from filiberto.evaluate.prompts import live_prompt
-    from filiberto.train.distributed import rank_of_this_process
 
-    place = recipe.backup if rank_of_this_process().writes else None
-    with backup.open_backup(place, run) as on_saved:
-        done = build(
-            run,
-            settings=recipe.train,
-            size=recipe.size,
-            time=recipe.time or DEFAULT_TIME,
-            elapsed=elapsed,
-            checkpoint_every=recipe.checkpoint_every,
-            language=recipe.language,
-            seed=recipe.seed,
-            live_prompt=live_prompt(run, recipe),
-            force=force,
-            more=more,
-            within=within,
-            exact=exact,
-            trackers=recipe.trackers,
-            on_saved=on_saved,
-        )
+    done = build(
+        run,
+        settings=recipe.train,
+        size=recipe.size,
+        time=recipe.time or DEFAULT_TIME,
+        elapsed=elapsed,
+        checkpoint_every=recipe.checkpoint_every,
+        language=recipe.language,
+        seed=recipe.seed,
+        live_prompt=live_prompt(run, recipe),
+        force=force,
+        more=more,
+        within=within,
+        exact=exact,
+        trackers=recipe.trackers,
+        on_saved=on_saved,
+    )
     say(summary(done))
     return done
 

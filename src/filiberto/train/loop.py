@@ -309,7 +309,7 @@ class _Saver:
                 raise
             say(f"{error.message}; training goes on")
             return state
-        self._saved_at, self.saved_step, self._failures = time.monotonic(), state.step, 0
+        self.saved_step, self._failures = state.step, 0
         if state.step:
             say(f"saved step {state.step:,}")
         return state

@@ -74,7 +74,7 @@ def mask_rows(
     """
     if not 1 <= num_slots <= input_ids.shape[1]:
         raise ValueError(f"num_slots is {num_slots}; a row has {input_ids.shape[1]} positions")
-    hashes = _hashes(_units(input_ids), keys)
+    hashes = mix(keys[:, None] + _units(input_ids) * np.uint64(0xD1342543DE82EF95))
     ordinary = ordinary_table(special_ids, vocab_size=vocab_size)
     scores = np.where(ordinary[input_ids], hashes, _UNREACHABLE)
     slots = np.sort(np.argpartition(scores, num_slots - 1, axis=1)[:, :num_slots], axis=1)
@@ -93,10 +93,6 @@ def mask_rows(
 def _units(input_ids: NDArray[np.int64]) -> NDArray[np.uint64]:
     """What is chosen together, by number: every token by itself."""
     return np.arange(input_ids.shape[1], dtype=np.uint64)[None]
-
-
-def _hashes(units: NDArray[np.uint64], keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    return mix(keys[:, None] + units * np.uint64(0xD1342543DE82EF95))
 
 
 def ordinary_table(special_ids: NDArray[np.int64], *, vocab_size: int) -> NDArray[np.bool_]:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -90,32 +90,32 @@ def prepared(
         if kept
         else _chosen(run, size, settings, seconds=seconds, machine=machine, ranks=ranks)
     )
-    ranks.wait()  # all have read the plan before one writes
     parts = {"settings": settings, "size": chosen, "machine": machine, "seed": seed}
     job = new_job(run, **parts, slowed=kept.slowed if kept else 0, ranks=ranks)
     if kept is None:
         fixed = measured_plan(job, settings=job.settings, seconds=seconds)
-        goes_on = not force and bool(store.by_step(run / "checkpoints"))  # its plan was lost
-        same = not goes_on or _is_as_before(run, environment, ["plan"], exact=exact)
-        if ranks.writes:
-            if force:
-                _throw_away(run)
-            write_plan(run, fixed, key=key)
-        ranks.wait()
-        fixed = _read_plan(run / PLAN, key=key) or fixed  # that of the one that writes
-        job = new_job(run, **parts, ranks=ranks)
+        plan_lost = bool(store.by_step(run / "checkpoints")) and not force
+        same = not plan_lost or _is_as_before(run, environment, ["plan"], exact=exact)
     else:
-        here = {"device": machine.device, "precision": machine.precision}
-        other = ["micro-batch"] * (plan.moved(kept, settings, **here).micro_rows != kept.micro_rows)
-        same = _is_as_before(run, environment, other, exact=exact)
         if left is not None:
             kept = _revised(run, kept, settings, left=left)
-            if ranks.writes:
-                _write_revised(run, kept, key=key)
-        fixed = plan.moved(kept, settings, **here)
-        ranks.wait()  # all have read the surroundings before one writes
+        fixed = plan.moved(kept, settings, device=machine.device, precision=machine.precision)
+        other = [] if fixed.micro_rows == kept.micro_rows else ["micro-batch"]
+        same = _is_as_before(run, environment, other, exact=exact)
+    ranks.wait()  # all have read what one now writes
     if ranks.writes:
+        if force:
+            _throw_away(run)
+        # Before the plan: where there is one it is known in what surroundings.
         safeio.write_json(run / ENVIRONMENT, environment | {"exact": same})
+        if kept is None:
+            write_plan(run, fixed, key=key)
+        elif left is not None:
+            _write_revised(run, kept, key=key)
+    ranks.wait()
+    if kept is None:
+        fixed = _read_plan(run / PLAN, key=key) or fixed  # that of the one that writes
+        job = new_job(run, **parts, ranks=ranks)
     text = _text(run, fixed)
     if kept is None:
         _tell(fixed, text, job.settings, machine)
@@ -243,7 +243,7 @@ def _is_as_before(run: Path, environment: dict[str, Any], other: list[str], *, e
     return False
 
 
-def _refuse(run: Path, reason: str) -> None:
+def _refuse(run: Path, reason: str) -> NoReturn:
     raise InexactError(
         f"{run} would not come to the same bits: {reason}",
         hint="go on where and how it began, or without --exact",
