@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from itertools import islice
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from filiberto.config import RECIPE_FILE
 from filiberto.console import say
 from filiberto.errors import UnfinishedStageError, UsageError
 from filiberto.recipe import load_recipe
-from filiberto.runfolder import manifest
+from filiberto.runfolder import manifest, safeio
 
 EXAMPLE = "ciao, come va?"
 _WIDTH = 100
@@ -78,7 +77,9 @@ def _tokenizer(run: Path) -> None:
     say(f"  back    {tokenizer.decode(encoding.ids)}")
     if not (run / "tokenizer" / sheet.SHEET).is_file():  # it came with a model
         return
-    page = json.loads((run / "tokenizer" / sheet.SHEET).read_text(encoding="utf-8"))
+    page = safeio.read_json(
+        run / "tokenizer" / sheet.SHEET, hint=f"make it again: filiberto tokenizer {run} --force"
+    )
     for line in sheet.describe(page):
         say(f"  {line}")
 
@@ -143,6 +144,8 @@ def _evaluate(run: Path) -> None:
     from filiberto.evaluate.report import summary_text
 
     manifest.require(run, "report")
-    metrics = json.loads((run / "report" / "metrics.json").read_text(encoding="utf-8"))
+    metrics = safeio.read_json(
+        run / "report" / "metrics.json", hint=f"make it again: filiberto evaluate {run} --force"
+    )
     for line in summary_text(metrics).splitlines():
         say(f"  {line}" if line else "")

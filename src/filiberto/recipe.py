@@ -64,7 +64,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise UsageError(
             f"{path}: no such recipe", hint="the shipped ones: filiberto recipes"
         ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: not valid TOML: {error}") from None
 
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 def no_fsync() -> None:
     from filiberto.runfolder import safeio
 
-    safeio.sync_file = lambda path: None
+    safeio.sync = lambda path: None
 
 
 def prune_first() -> None:

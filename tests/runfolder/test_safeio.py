@@ -85,9 +85,9 @@ def test_the_old_file_stands_until_the_new_one_is_on_disk(
     path = tmp_path / "file"
     path.write_bytes(OLD)
     seen = []
-    sync = safeio.sync_file
+    sync = safeio.sync
     monkeypatch.setattr(
-        safeio, "sync_file", lambda p: (seen.append((p, path.read_bytes())), sync(p))
+        safeio, "sync", lambda p: (seen.append((p, path.read_bytes())), sync(p))
     )
     safeio.write_bytes(path, NEW)
     (temporary, before), (folder, after) = seen

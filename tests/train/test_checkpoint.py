@@ -126,7 +126,7 @@ def test_a_failing_disk_leaves_the_older_checkpoint(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoint.safeio, "sync_file", full)
+    monkeypatch.setattr(checkpoint.safeio, "sync", full)
     with pytest.raises(StateError, match=r"checkpoint 2 could not be saved in .*: No space left"):
         save(tmp_path, 2)
     assert [p.name for p in tmp_path.iterdir()] == ["step-00000001"]

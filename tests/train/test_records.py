@@ -60,3 +60,13 @@ def test_the_last_validation_is_known_after_a_stop(tmp_path: Path) -> None:
     again = Records(tmp_path, metrics_bytes=length, step=6)
     assert again.validation_loss == 4.5
     again.close()
+
+
+@pytest.mark.parametrize("damaged", [b'{"step": 2, "lo\xff": 3.0}\n', b'{"loss": 3.0}\n', b"[]\n"])
+def test_a_damaged_line_is_refused_by_its_number(tmp_path: Path, damaged: bytes) -> None:
+    path = tmp_path / METRICS
+    path.write_bytes(b'{"step": 1, "loss": 3.0}\n' + damaged + b'{"step": 3, "loss": 3.0}\n')
+    with pytest.raises(StateError, match=r"metrics\.jsonl: line 2 is damaged"):
+        Records(tmp_path, metrics_bytes=path.stat().st_size, step=3)
+    path.write_bytes(b'{"step": 1, "loss": 3.0}\n{"step": 2, "lo')
+    assert [line["step"] for line in read_lines(path)] == [1]

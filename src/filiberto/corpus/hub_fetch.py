@@ -103,9 +103,9 @@ def fetch(dataset: str, revision: str, file: HubFile, *, note: str = "") -> Path
         if not final.is_file():
             _receive(dataset, revision, file, part, note=note)
             _verify(dataset, file, part)
-            safeio.sync_file(part)
+            safeio.sync(part)
             part.replace(final)
-            safeio.sync_folder(final.parent)
+            safeio.sync(final.parent)
     return final
 
 

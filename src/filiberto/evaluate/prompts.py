@@ -57,7 +57,7 @@ def read_prompts(path: Path) -> list[Prompt]:
         prompts = [_prompt(entry) for entry in entries]
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file of prompts") from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(
             f"{path} is no file of prompts: {error}",
             hint='an entry is: [[prompt]], then text = "ciao <mask> va?" and answers = ["come"]',

@@ -95,7 +95,7 @@ def read(folder: Path) -> Manifest | None:
         data = json.loads(path.read_text(encoding="utf-8"))
         promised = data.pop("fingerprint")
         manifest = Manifest(**data)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise StateError(f"{path} is damaged: {error}", hint=_rebuild(folder)) from None
     if manifest.fingerprint != promised:
         raise StateError(f"{path} does not match its own fingerprint", hint=_rebuild(folder))
@@ -158,9 +158,7 @@ def _difference(manifest: Manifest, settings: dict[str, Any], inputs: dict[str, 
     changed = [
         f"`{key}` {manifest.settings.get(key)!r} there, {settings.get(key)!r} now"
         for key in sorted(manifest.settings.keys() | settings.keys())
-        if key not in manifest.settings
-        or key not in settings
-        or manifest.settings[key] != settings[key]
+        if manifest.settings.get(key, ...) != settings.get(key, ...)
     ]
     if changed:
         return "settings: " + "; ".join(changed)

@@ -18,8 +18,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from filiberto.errors import StateError
+
 TEMPORARY = ".tmp-"
-_HASH_CHUNK_BYTES = 1 << 20
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -27,18 +28,30 @@ def write_bytes(path: Path, data: bytes) -> None:
     temporary = _temporary_beside(path)
     try:
         temporary.write_bytes(data)
-        sync_file(temporary)
+        sync(temporary)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    sync(path.parent)
 
 
 def write_json(path: Path, value: Any) -> None:
     """Write a value as indented JSON, atomically."""
     text = json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)
     write_bytes(path, (text + "\n").encode())
+
+
+def read_json(path: Path, *, hint: str) -> dict[str, Any]:
+    """The JSON object in a file; `hint` says what to do where it is damaged.
+
+    Raises:
+        StateError: it holds something else.
+    """
+    try:
+        return json.loads(path.read_bytes()) | {}
+    except (ValueError, TypeError, RecursionError) as error:
+        raise StateError(f"{path} is damaged: {error}", hint=hint) from None
 
 
 @contextmanager
@@ -68,8 +81,8 @@ def commit_folder(temporary: Path, path: Path) -> None:
     for entry in sorted(temporary.rglob("*")):
         if entry.is_file():
             entry.chmod(mode)
-        sync_file(entry)
-    sync_folder(temporary)
+        sync(entry)
+    sync(temporary)
     aside = None
     if path.exists():
         aside = _temporary_beside(path)
@@ -80,7 +93,7 @@ def commit_folder(temporary: Path, path: Path) -> None:
         if aside is not None:
             aside.replace(path)
         raise
-    sync_folder(path.parent)
+    sync(path.parent)
     if aside is not None:
         shutil.rmtree(aside)
 
@@ -96,11 +109,11 @@ def copy(source: Path, target: Path) -> None:
             shutil.copytree(source, temporary)
             with suppress(OSError):
                 for entry in temporary.rglob("*"):
-                    sync_file(entry)
+                    sync(entry)
         else:
             shutil.copyfile(source, temporary)
             with suppress(OSError):
-                sync_file(temporary)
+                sync(temporary)
         if target.is_dir():
             aside = _temporary_beside(target)
             target.replace(aside)
@@ -134,25 +147,17 @@ def sweep(folder: Path) -> None:
 
 def sha256_of(path: Path) -> str:
     """Hex SHA-256 of a file's bytes."""
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(_HASH_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def sync_file(path: Path) -> None:
-    """Ask the disk to keep a file's bytes."""
+def sync(path: Path) -> None:
+    """Ask the disk to keep a file's bytes, or a folder's names."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def sync_folder(path: Path) -> None:
-    """Ask the disk to keep a folder's names."""
-    sync_file(path)
 
 
 def _temporary_beside(path: Path) -> Path:

@@ -40,7 +40,7 @@ def save(folder: Path, *, step: int, fill: Callable[[Path], object], about: dict
     final = folder / f"{_PREFIX}{step:08d}"
     if not folder.exists():
         folder.mkdir(exist_ok=True)
-        safeio.sync_folder(folder.parent)
+        safeio.sync(folder.parent)
     with safeio.new_folder(final) as temporary:
         fill(temporary)
         files = {path.name: _facts(path) for path in sorted(temporary.iterdir())}

@@ -146,15 +146,23 @@ def special_tokens(folder: Path) -> dict[str, str]:
     """The special tokens of a folder by our names: another's `<s>` may be written `[CLS]`.
 
     One that has no token for what it does not know has no `<unk>`.
+
+    Raises:
+        StateError: the tokenizer's settings cannot be read.
     """
     path = folder / "tokenizer_config.json"
-    config = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    found = {}
-    for token, roles in zip(SPECIAL_TOKENS, _ROLES, strict=True):
-        named = next((config[role] for role in roles if config.get(role) is not None), None)
-        text = named["content"] if isinstance(named, dict) else named
-        if text is not None or not config or token != "<unk>":
-            found[token] = token if text is None else text
+    try:
+        config = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        found = {}
+        for token, roles in zip(SPECIAL_TOKENS, _ROLES, strict=True):
+            named = next((config[role] for role in roles if config.get(role) is not None), None)
+            text = named["content"] if isinstance(named, dict) else named
+            if not isinstance(text, str | None):
+                raise ValueError(f"{text!r} is no token")
+            if text is not None or not config or token != "<unk>":
+                found[token] = token if text is None else text
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise StateError(f"{path} cannot be read: {error}") from None
     return found
 
 

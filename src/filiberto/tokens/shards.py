@@ -145,7 +145,7 @@ def open_shard(path: Path) -> Shard:
         num_blocks = -(-count * dtype.itemsize // BLOCK_BYTES)
         if len(header["crc32"]) != num_blocks or header["block_bytes"] != BLOCK_BYTES:
             raise ValueError("a wrong number of checksums")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise StateError(f"{path} is no token shard: {error}", hint=_hint(path)) from None
     promised = _LENGTH_BYTES + length + count * dtype.itemsize
     actual = path.stat().st_size

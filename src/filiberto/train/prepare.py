@@ -6,7 +6,6 @@ tokens/, settings, machine, plan.json, checkpoints/  ->  job, state
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -30,6 +29,7 @@ from filiberto.train.job import Job, new_job
 from filiberto.train.plan import Plan
 
 PLAN, ENVIRONMENT = "plan.json", "environment.json"
+_DELETE = "delete it and run again"
 
 # Where the speed decides the number of steps, and where it only tells the time left.
 _MEASURE_SECONDS, _GLANCE_SECONDS = 5.0, 1.0
@@ -251,13 +251,10 @@ def _refuse(run: Path, reason: str) -> NoReturn:
 
 
 def _read_environment(run: Path) -> dict[str, Any]:
-    path = run / ENVIRONMENT
     try:
-        return json.loads(path.read_text(encoding="utf-8")) | {}
+        return safeio.read_json(run / ENVIRONMENT, hint=_DELETE)
     except FileNotFoundError:
         return {}
-    except (ValueError, TypeError) as error:
-        raise StateError(f"{path} is damaged: {error}", hint="delete it and run again") from None
 
 
 def no_longer_exact(run: Path) -> None:
@@ -360,7 +357,7 @@ def begun_again(job: Job, run: Path, *, stuck: State) -> tuple[Job, State]:
     )
     job.ranks.wait()
     if job.ranks.writes:
-        data = json.loads((run / PLAN).read_text(encoding="utf-8"))
+        data = safeio.read_json(run / PLAN, hint=_DELETE)
         safeio.remove(run / "checkpoints")  # before the plan that they do not belong to
         write_plan(run, fixed, key=data["fingerprint"])
     job.ranks.wait()
@@ -387,9 +384,9 @@ def write_plan(run: Path, plan: Plan, *, key: str) -> None:
 def _read_plan(path: Path, *, key: str) -> Plan | None:
     """The plan of this very training, if it was made before."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = safeio.read_json(path, hint=_DELETE)
         return Plan.of(data) if data.pop("fingerprint") == key else None
     except FileNotFoundError:
         return None
-    except (ValueError, TypeError, KeyError) as error:
-        raise StateError(f"{path} is damaged: {error}", hint="delete it and run again") from None
+    except (TypeError, KeyError) as error:
+        raise StateError(f"{path} is damaged: {error}", hint=_DELETE) from None

@@ -36,6 +36,9 @@ class Records:
         step: that step.
         trackers: where it is shown beside TensorBoard.
 
+    Raises:
+        StateError: a line is damaged.
+
     Attributes:
         validation_loss: the last one at the start, in nats; infinity before the first.
     """
@@ -46,14 +49,14 @@ class Records:
         self._run = run
         _cut(run / METRICS, metrics_bytes)
         _cut(run / TIMINGS, _end_of_step(run / TIMINGS, step))
-        self._metrics, self._timings = _File(run / METRICS), _File(run / TIMINGS)
         self.validation_loss = math.inf
-        self._boards = open_boards(run, trackers)
         self._unseen: defaultdict[int, dict[str, float]] = defaultdict(dict)
         for path in (run / METRICS, run / TIMINGS):
             for line in read_lines(path):
                 self._unseen[line.pop("step")].update(line)
                 self.validation_loss = line.get("validation_loss", self.validation_loss)
+        self._metrics, self._timings = _File(run / METRICS), _File(run / TIMINGS)
+        self._boards = open_boards(run, trackers)
         self.show()
 
     def metrics(self, step: int, **values: float) -> None:
@@ -91,7 +94,7 @@ class Records:
         try:
             self._metrics.sync()
             self._timings.sync()
-            safeio.sync_folder(self._run)
+            safeio.sync(self._run)
         except OSError as error:
             raise StateError(
                 f"{self._run / METRICS} could not be written: {error.strerror}"
@@ -141,12 +144,13 @@ class _File:
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The lines of metrics.jsonl or timings.jsonl; a torn last line is left out."""
-    if not path.exists():
-        return
-    for line in path.read_bytes().splitlines(keepends=True):
-        if line.endswith(b"\n"):
-            yield json.loads(line)
+    """The lines of metrics.jsonl or timings.jsonl; a torn last line is left out.
+
+    Raises:
+        StateError: one is damaged.
+    """
+    for _, line in _lines_by_end(path):
+        yield line
 
 
 def last_seconds(run: Path) -> float:
@@ -164,11 +168,29 @@ def _cut(path: Path, length: int) -> None:
 
 
 def _end_of_step(path: Path, step: int) -> int:
-    if not path.exists():
-        return 0
     end = 0
-    for line in path.read_bytes().splitlines(keepends=True):
-        if not line.endswith(b"\n") or json.loads(line)["step"] > step:
+    for line_end, line in _lines_by_end(path):
+        if line["step"] > step:
             break
-        end += len(line)
+        end = line_end
     return end
+
+
+def _lines_by_end(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Each whole line, with the place in the file where it ends."""
+    if not path.exists():
+        return
+    end = 0
+    for number, line in enumerate(path.read_bytes().splitlines(keepends=True), 1):
+        if not line.endswith(b"\n"):
+            return
+        end += len(line)
+        try:
+            values = json.loads(line)
+            if not isinstance(values["step"], int):
+                raise TypeError(f"step {values['step']!r}")
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            raise StateError(
+                f"{path}: line {number} is damaged: {error}", hint="delete that line"
+            ) from None
+        yield end, values
