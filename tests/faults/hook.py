@@ -52,6 +52,8 @@ def note(path):
 
 
 if EVENT:
+    # Tests that a script has put in the background ignore Ctrl-C, and so would what they start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.addaudithook(fault)
 if "WRITES_LOG" in os.environ:
     LOG = os.open(os.environ["WRITES_LOG"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
