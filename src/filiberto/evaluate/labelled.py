@@ -1,0 +1,214 @@
+"""Labelled text: sentences of words with a label each, or of one label.
+
+*.conllu                     Universal Dependencies: tags, features, heads
+word TAB label, blank line   named entities in IOB, or in KIND's layout with bare types
+sentence TAB label           classes of whole sentences
+"""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from filiberto.errors import BadDataError, UsageError
+
+Part = Literal["train", "dev", "test"]
+PARTS: tuple[Part, ...] = ("train", "dev", "test")
+
+_DEV_SHARE = 0.1
+_NO_FEATURES, _OUTSIDE = "_", "O"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sentence:
+    """Words and what is known of them.
+
+    Attributes:
+        words: in NFC, none empty.
+        text: as it was before it was cut into words, or the words with spaces between.
+        labels: by the name of the layer (`upos`, `feats`, `head`, `deprel`, `entity`) one for each
+            word; the layer `class` has one for the sentence.
+    """
+
+    words: tuple[str, ...]
+    text: str
+    labels: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Labelled text in three parts, and where it comes from."""
+
+    name: str
+    parts: dict[Part, list[Sentence]]
+    digest: str
+
+
+def read_folder(folder: Path, layout: Literal["conllu", "iob", "classes"]) -> Labelled:
+    """Read a folder whose files have `train`, `dev` and `test` in their names.
+
+    Where there is no `dev`, a tenth of `train`, chosen by hash, is set apart for it.
+
+    Args:
+        folder: with one file or several for each part.
+        layout: of the files.
+
+    Raises:
+        UsageError: a part is missing.
+        BadDataError: a file cannot be read so.
+    """
+    digest = hashlib.sha256()
+    parts: dict[Part, list[Sentence]] = {}
+    for part in PARTS:
+        parts[part] = []
+        for path in _files(folder, part, _SUFFIXES[layout]):
+            digest.update(path.read_bytes())
+            parts[part] += read_file(path, layout)
+        if not parts[part] and part != "dev":
+            raise UsageError(
+                f"{folder} has no {part} sentences",
+                hint=f"it must hold files with {', '.join(PARTS)} in their names, ending in "
+                f"{' or '.join(_SUFFIXES[layout])}",
+            )
+    if not parts["dev"]:
+        train = parts["train"]
+        parts["dev"] = [sentence for sentence in train if _set_apart(sentence)]
+        parts["train"] = [sentence for sentence in train if not _set_apart(sentence)]
+    return Labelled(folder.resolve().name, parts, digest.hexdigest())
+
+
+def read_file(path: Path, layout: Literal["conllu", "iob", "classes"]) -> list[Sentence]:
+    """The sentences of a file.
+
+    Raises:
+        UsageError: there is no such file.
+        BadDataError: it is not UTF-8, or a line is not as the layout asks.
+    """
+    try:
+        text = unicodedata.normalize("NFC", path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such file of labelled text") from None
+    except UnicodeDecodeError as error:
+        raise BadDataError(f"{path} is not UTF-8: {error}") from None
+    lines = text.split("\n")
+    if layout == "classes":
+        return list(_classes(path, lines))
+    make = _tree if layout == "conllu" else _tagged
+    return [make(path, block) for block in _blocks(lines)]
+
+
+_SUFFIXES = {"conllu": (".conllu",), "iob": (".tsv", ".txt", ".iob", ".iob2"), "classes": (".tsv",)}
+
+
+def _files(folder: Path, part: Part, suffixes: Sequence[str]) -> list[Path]:
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such folder of labelled text")
+    names = ("dev", "valid") if part == "dev" else (part,)
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix in suffixes and any(name in path.stem.lower() for name in names)
+    )
+
+
+def _set_apart(sentence: Sentence) -> bool:
+    digest = hashlib.blake2b(sentence.text.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") < _DEV_SHARE * 2**64
+
+
+Block = list[tuple[int, str]]
+
+
+def _blocks(lines: Sequence[str]) -> Iterator[Block]:
+    """Numbered lines between blank ones."""
+    block: Block = []
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            block.append((number, line.rstrip("\r")))
+        elif block:
+            yield block
+            block = []
+    if block:
+        yield block
+
+
+def _tree(path: Path, block: Block) -> Sentence:
+    """A sentence of CoNLL-U; contractions by their parts, empty nodes left out.
+
+    Source:
+        universaldependencies.org/format.html
+    """
+    text, rows = "", []
+    for number, line in block:
+        if line.startswith("#"):
+            key, _, value = line[1:].partition("=")
+            text = value.strip() if key.strip() == "text" else text
+            continue
+        row = line.split("\t")
+        if len(row) != 10:
+            raise _wrong(path, number, line, "ten columns between tabs, as in CoNLL-U")
+        if "-" in row[0] or "." in row[0]:
+            continue
+        if row[0] != str(len(rows) + 1) or not row[6].isdigit():
+            raise _wrong(path, number, line, f"word {len(rows) + 1} and the number of its head")
+        rows.append(row)
+    if any(int(row[6]) > len(rows) for row in rows):
+        raise _wrong(path, block[0][0], block[0][1], "heads that are words of the sentence")
+    words = tuple("".join(row[1].split()) or "_" for row in rows)
+    layers = {"upos": 3, "feats": 5, "head": 6, "deprel": 7}
+    labels = {name: tuple(row[column] for row in rows) for name, column in layers.items()}
+    return Sentence(words=words, text=text or " ".join(words), labels=labels)
+
+
+def _tagged(path: Path, block: Block) -> Sentence:
+    """A sentence of words and entity labels; bare types become IOB2."""
+    words, labels = [], []
+    for number, line in block:
+        if line.startswith("-DOCSTART-"):
+            continue
+        row = line.split("\t") if "\t" in line else line.split()
+        if len(row) < 2 or not row[0].strip() or not row[-1].strip():
+            raise _wrong(path, number, line, "a word, a tab and its label")
+        words.append("".join(row[0].split()))
+        labels.append(row[-1].strip())
+    return Sentence(
+        words=tuple(words), text=" ".join(words), labels={"entity": tuple(iob2(labels))}
+    )
+
+
+def iob2(labels: Sequence[str]) -> list[str]:
+    """Labels with `B-` where an entity begins and `I-` inside it.
+
+    Of bare types, as KIND has them, neighbours of one type are one entity; an `I-` that follows
+    nothing of its type begins one.
+    """
+    made = []
+    before = _OUTSIDE
+    for label in labels:
+        kind = label[2:] if label[:2] in ("B-", "I-") else label
+        if kind == _OUTSIDE:
+            made.append(_OUTSIDE)
+        else:
+            begins = label.startswith("B-") or before != kind
+            made.append(f"{'B' if begins else 'I'}-{kind}")
+        before = kind
+    return made
+
+
+def _classes(path: Path, lines: Sequence[str]) -> Iterator[Sentence]:
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        text, _, label = line.rstrip("\r").rpartition("\t")
+        words = tuple(text.split())
+        if not words or not label.strip():
+            raise _wrong(path, number, line, "a sentence, a tab and its class")
+        yield Sentence(words=words, text=" ".join(words), labels={"class": (label.strip(),)})
+
+
+def _wrong(path: Path, number: int, line: str, right: str) -> BadDataError:
+    return BadDataError(f"{path}, line {number}: {line[:80]!r}; there must be {right}")

@@ -1,0 +1,130 @@
+"""What a model is worth for a task: fine-tuned by one fixed recipe, next to what tells its worth.
+
+    model, the same shape with random weights, others -> three rates -> three seeds -> test
+
+The rate is that of three that does best on the dev part with the first seed; the mean is that of
+three seeds on the test part, its interval a bootstrap over the test's sentences. Models from
+elsewhere, the random one and the rule of the most frequent label go the same way.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from filiberto.console import Advance
+from filiberto.evaluate.model import Reader, model_folder
+from filiberto.evaluate.tasks import Counts, Task
+from filiberto.evaluate.tuning import Tuned, counts, encode, fine_tune, scores
+from filiberto.train.hardware import Hardware
+
+LEARNING_RATES = (5e-5, 2.5e-4, 1e-3)
+SEEDS = (0, 1, 2)
+_RESAMPLES, _LEVEL = 2_000, 0.95
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A model to probe: its name in tables, its folder, and whether only its shape is taken."""
+
+    name: str
+    folder: Path
+    reader: Reader
+    random: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """What a contestant came to, by measure.
+
+    Attributes:
+        found: of each seed the counts on the test part, `[seeds, measures, sentences, 2]`.
+    """
+
+    name: str
+    found: Counts
+    learning_rate: float | None = None
+    seconds: float = 0.0
+    steps: int = 0
+
+
+def probe(task: Task, contestant: Contestant, *, machine: Hardware, advance: Advance) -> Row:
+    """Fine-tune a contestant for a task and test it.
+
+    Args:
+        task: what is learned.
+        contestant: the model.
+        machine: device and number format.
+        advance: told each training that is done, of `trainings()`.
+    """
+    start = time.monotonic()
+    parts = {part: encode(contestant.reader, rows) for part, rows in task.data.parts.items()}
+    pad_id = contestant.reader.special_ids["<pad>"]
+
+    def tuned(seed: int, peak_lr: float) -> Tuned:
+        torch.manual_seed(seed)
+        model = task.new_model(model_folder(contestant.folder), random=contestant.random)
+        made = fine_tune(
+            task,
+            model,
+            parts["train"],
+            parts["dev"],
+            peak_lr=peak_lr,
+            seed=seed,
+            pad_id=pad_id,
+            machine=machine,
+        )
+        advance(1)
+        return made
+
+    def tested(made: Tuned) -> Counts:
+        return counts(task, made.model, parts["test"], pad_id=pad_id, machine=machine)
+
+    tried = [tuned(SEEDS[0], rate) for rate in LEARNING_RATES]
+    best = max(range(len(tried)), key=lambda n: tried[n].dev[0])
+    made = [tried[best], *(tuned(seed, LEARNING_RATES[best]) for seed in SEEDS[1:])]
+    return Row(
+        name=contestant.name,
+        found=np.stack([tested(one) for one in made]),
+        learning_rate=LEARNING_RATES[best],
+        seconds=time.monotonic() - start,
+        steps=sum(one.steps for one in (*tried, *made[1:])),
+    )
+
+
+def trainings() -> int:
+    """How many a probe takes."""
+    return len(LEARNING_RATES) + len(SEEDS) - 1
+
+
+def summary(found: Counts, *, seed: int = 0) -> dict[str, Any]:
+    """Mean, scores of the seeds and interval of one measure.
+
+    Args:
+        found: `[seeds, sentences, 2]`.
+        seed: of the bootstrap.
+
+    Returns:
+        `mean`, `scores`, and `low` and `high`, the bounds of the 95 % bootstrap interval of the
+        mean over resampled test sentences.
+
+    Source:
+        Koehn 2004, Statistical significance tests for machine translation evaluation, section 3.
+    """
+    single = [scores(one[None])[0] for one in found]
+    pooled = found.sum(0)
+    draws = np.random.default_rng(seed).integers(len(pooled), size=(_RESAMPLES, len(pooled)))
+    right, total = pooled[draws].sum(1).T
+    edges = (1 - _LEVEL) / 2
+    low, high = np.quantile(right / np.maximum(total, 1), [edges, 1 - edges])
+    return {
+        "mean": float(np.mean(single)),
+        "scores": single,
+        "low": float(low),
+        "high": float(high),
+    }

@@ -1,0 +1,186 @@
+"""Labels for words: parts of speech with morphological features, and named entities.
+
+A word carries its label on its first token. Words that the model reads no further than are wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from seqeval.metrics.sequence_labeling import get_entities
+from torch import Tensor, nn
+from torch.nn import functional
+
+from filiberto.evaluate.labelled import Labelled, Sentence, iob2
+from filiberto.evaluate.pretrained import classifier
+from filiberto.evaluate.tasks import (
+    IGNORED,
+    Batch,
+    Counts,
+    layer,
+    most_frequent_labels,
+    padded,
+    read,
+    right_words,
+    word_states,
+)
+
+
+@dataclass(frozen=True)
+class TagTask:
+    """Parts of speech (UPOS) and, in the same pass, morphological features (UFeats).
+
+    Each feature is told apart by itself; a word's features are right where all of them are.
+    """
+
+    data: Labelled
+    name: str = "tags"
+    measures: tuple[str, ...] = ("UPOS", "UFeats")
+
+    @cached_property
+    def layers(self) -> dict[str, list[str]]:
+        """Labels of UPOS and of each feature; a word without a feature has an empty label."""
+        found: dict[str, set[str]] = {"UPOS": set()}
+        for sentence in self.data.parts["train"]:
+            found["UPOS"].update(sentence.labels["upos"])
+            for features in set(sentence.labels["feats"]):
+                for name, value in _features(features).items():
+                    found.setdefault(name, {""}).add(value)
+        return {name: sorted(values) for name, values in found.items()}
+
+    def new_model(self, folder: Path, *, random: bool) -> nn.Module:
+        """A model of transformers' that classifies tokens, by all layers at once."""
+        return classifier(folder, "token", sum(map(len, self.layers.values())), random=random)
+
+    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
+        """The cross-entropy of UPOS and of each feature, added up."""
+        truth = self._truth(batch).to(next(model.parameters()).device)
+        losses = [
+            functional.cross_entropy(scores.flatten(0, 1), truth[..., number].flatten())
+            for number, scores in enumerate(self._scores(model, batch))
+        ]
+        return torch.stack(losses).sum()
+
+    def counts(self, model: nn.Module, batch: Batch) -> Counts:
+        """Words whose part of speech is right, and words whose features all are."""
+        guesses = [scores.argmax(-1).cpu() for scores in self._scores(model, batch)]
+        right = (torch.stack(guesses, -1) == self._truth(batch)).numpy()
+        made = np.zeros((2, len(batch.sentences), 2))
+        made[:, :, 0] = right[..., 0].sum(1), right[..., 1:].all(-1).sum(1)
+        made[:, :, 1] = [len(sentence.words) for sentence in batch.sentences]
+        return made
+
+    def majority(self) -> Counts:
+        """The most frequent tag and the most frequent features of each word."""
+        test = self.data.parts["test"]
+        return np.concatenate(
+            [
+                right_words(most_frequent_labels(self.data, labels), [labels(s) for s in test])
+                for labels in (layer("upos"), layer("feats"))
+            ]
+        )
+
+    def _scores(self, model: nn.Module, batch: Batch) -> tuple[Tensor, ...]:
+        scores = word_states(batch, read(model, batch).logits).float()
+        return scores.split([len(labels) for labels in self.layers.values()], -1)
+
+    def _truth(self, batch: Batch) -> Tensor:
+        """`[sentences, words, layers]`; `IGNORED` where there is no word or an unknown label."""
+        truth = torch.full((*batch.first.shape, len(self.layers)), IGNORED)
+        for row, sentence in enumerate(batch.sentences):
+            numbers = [self._numbers(*labels) for labels in _tags(sentence)]
+            length = min(len(numbers), truth.shape[1])
+            truth[row, :length] = torch.tensor(numbers[:length])
+        truth[~batch.words] = IGNORED
+        return truth
+
+    @cached_property
+    def _known(self) -> dict[tuple[str, str], list[int]]:
+        return {}
+
+    def _numbers(self, upos: str, features: str) -> list[int]:
+        """The number of a word's label in each layer."""
+        if (upos, features) not in self._known:
+            values = {"UPOS": upos, **_features(features)}
+            numbers = [
+                labels.index(values.get(name, "")) if values.get(name, "") in labels else IGNORED
+                for name, labels in self.layers.items()
+            ]
+            if not values.keys() <= self.layers.keys():  # a feature that training never showed
+                numbers[1:] = [IGNORED] * (len(numbers) - 1)
+            self._known[upos, features] = numbers
+        return self._known[upos, features]
+
+
+@dataclass(frozen=True)
+class EntityTask:
+    """Named entities, scored whole: boundaries and type, micro F1.
+
+    Source:
+        Tjong Kim Sang and De Meulder 2003, arXiv:cs/0306050, section 4.
+    """
+
+    data: Labelled
+    name: str = "entities"
+    measures: tuple[str, ...] = ("F1",)
+
+    @cached_property
+    def labels(self) -> list[str]:
+        """Those of the training part; `O` is the first."""
+        found = {label for s in self.data.parts["train"] for label in s.labels["entity"]}
+        return ["O", *sorted(found - {"O"})]
+
+    def new_model(self, folder: Path, *, random: bool) -> nn.Module:
+        """A model of transformers' that classifies tokens."""
+        return classifier(folder, "token", len(self.labels), random=random)
+
+    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
+        """The cross-entropy of the words' labels."""
+        scores = word_states(batch, read(model, batch).logits).float()
+        number = {label: n for n, label in enumerate(self.labels)}
+        rows = [
+            [number.get(label, IGNORED) for label in s.labels["entity"]] for s in batch.sentences
+        ]
+        truth = padded(rows, width=scores.shape[1], value=IGNORED)
+        truth[~batch.words] = IGNORED
+        return functional.cross_entropy(scores.flatten(0, 1), truth.flatten().to(scores.device))
+
+    def counts(self, model: nn.Module, batch: Batch) -> Counts:
+        """Twice the entities that are right, and those there are and those said, together."""
+        best = word_states(batch, read(model, batch).logits).argmax(-1)
+        best[~batch.words.to(best.device)] = 0
+        guesses = []
+        for sentence, row in zip(batch.sentences, best.tolist(), strict=True):
+            numbers = row[: len(sentence.words)]
+            labels = [self.labels[number] for number in numbers]
+            guesses.append(iob2([*labels, *["O"] * (len(sentence.words) - len(labels))]))
+        return right_entities(guesses, [s.labels["entity"] for s in batch.sentences])
+
+    def majority(self) -> Counts:
+        """Each word with its most frequent label."""
+        guesses = [iob2(labels) for labels in most_frequent_labels(self.data, layer("entity"))]
+        return right_entities(guesses, [s.labels["entity"] for s in self.data.parts["test"]])
+
+
+def right_entities(guesses: Iterable[Sequence[str]], truths: Iterable[Sequence[str]]) -> Counts:
+    """`[1, sentences, 2]`: 2TP, and 2TP + FP + FN, of labels in IOB2."""
+    made = []
+    for guess, truth in zip(guesses, truths, strict=True):
+        said, there = set(get_entities(list(guess))), set(get_entities(list(truth)))
+        made.append((2 * len(said & there), len(said) + len(there)))
+    return np.array([made], np.float64)
+
+
+def _tags(sentence: Sentence) -> zip[tuple[str, str]]:
+    return zip(sentence.labels["upos"], sentence.labels["feats"], strict=True)
+
+
+def _features(features: str) -> dict[str, str]:
+    """`Gender=Fem|Number=Sing` as a dictionary; `_` is none."""
+    pairs = (pair.partition("=") for pair in features.split("|") if "=" in pair)
+    return {name: value for name, _, value in pairs}

@@ -1,0 +1,191 @@
+"""Fine-tune an encoder for a task, within a budget that is the same for everyone.
+
+    sentences -> ids -> batches of like length -> AdamW, warm-up and decay -> the best on dev
+
+The budget: `EPOCHS` epochs and `MAX_STEPS` steps at most, `ROWS` sentences a step; what is kept is
+the state that does best on the dev part, looked at every epoch or `LOOK_STEPS`; after `PATIENCE`
+looks without a gain it ends.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from filiberto.evaluate.bits import word_tokens
+from filiberto.evaluate.labelled import Sentence
+from filiberto.evaluate.model import Reader
+from filiberto.evaluate.pretrained import new_parameters
+from filiberto.evaluate.tasks import Batch, Counts, Task, padded
+from filiberto.train.hardware import DTYPES, Hardware
+
+EPOCHS, MAX_STEPS, LOOK_STEPS, PATIENCE, ROWS = 10, 1_000, 250, 3, 32
+WARMUP_SHARE, WEIGHT_DECAY, MAX_NORM = 0.1, 0.01, 1.0
+HEAD_LR = 1e-3
+"""At least so much for what no pretraining gave."""
+
+_POOL = 50  # batches of like length are drawn from so many
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A sentence as the model reads it: ids, and where each word begins; 0 where it is cut off."""
+
+    sentence: Sentence
+    input_ids: list[int]
+    first: list[int]
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A fine-tuned model, and how its best state did on the dev part."""
+
+    model: nn.Module
+    dev: list[float]
+    steps: int
+
+
+def encode(reader: Reader, sentences: Sequence[Sentence]) -> list[Encoded]:
+    """Cut the words, joined by spaces, into tokens; what is longer than the model reads is cut."""
+    bos, eos = reader.special_ids["<s>"], reader.special_ids["</s>"]
+    room = reader.max_length - 2
+    made = []
+    for sentence in sentences:
+        text = " ".join(sentence.words)
+        encoding = reader.document_tokenizer.encode(text, add_special_tokens=False)
+        first, begin, token = [], 0, 0
+        for word in sentence.words:
+            token, _ = word_tokens(encoding.offsets, begin, begin + len(word), first=token)
+            first.append(token + 1 if token < room else 0)
+            begin += len(word) + 1
+        made.append(Encoded(sentence, [bos, *encoding.ids[:room], eos], first))
+    return made
+
+
+def batch_of(rows: Sequence[Encoded], *, pad_id: int) -> Batch:
+    """Put encoded sentences side by side."""
+    width = max(len(row.input_ids) for row in rows)
+    words = max(len(row.first) for row in rows)
+    return Batch(
+        sentences=[row.sentence for row in rows],
+        input_ids=padded([row.input_ids for row in rows], width=width, value=pad_id),
+        attention_mask=padded([[1] * len(row.input_ids) for row in rows], width=width, value=0),
+        first=padded([row.first for row in rows], width=words, value=0),
+    )
+
+
+def fine_tune(
+    task: Task,
+    model: nn.Module,
+    train: Sequence[Encoded],
+    dev: Sequence[Encoded],
+    *,
+    peak_lr: float,
+    seed: int,
+    pad_id: int,
+    machine: Hardware,
+    advance: Callable[[int], object] = lambda steps: None,
+) -> Tuned:
+    """Train a model for a task and keep its best state.
+
+    Args:
+        task: what is learned.
+        model: with a new head; changed in place.
+        train: sentences to learn from.
+        dev: sentences that choose the state that is kept.
+        peak_lr: for what was trained before; at least `HEAD_LR` for the rest.
+        seed: of the order of the sentences.
+        pad_id: the id of padding.
+        machine: device and number format.
+        advance: told the steps that are done.
+    """
+    torch.nn.Module.to(model, machine.device)
+    epoch_steps = -(-len(train) // ROWS)
+    steps = min(EPOCHS * epoch_steps, MAX_STEPS)
+    optimizer = _optimizer(model, peak_lr)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _course(steps))
+    order = np.random.default_rng(seed)
+    batches = islice(_batches(train, order), steps)
+    best: tuple[list[float], dict[str, Any]] | None = None
+    since = step = 0
+    for step, rows in enumerate(batches, 1):
+        model.train()
+        with _autocast(machine):
+            loss = task.loss(model, batch_of(rows, pad_id=pad_id))
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), MAX_NORM)
+        optimizer.step()
+        optimizer.zero_grad()
+        schedule.step()
+        advance(1)
+        if step % min(epoch_steps, LOOK_STEPS) and step < steps:
+            continue
+        found = scores(counts(task, model, dev, pad_id=pad_id, machine=machine))
+        if best is None or found[0] > best[0][0]:
+            best, since = (found, copy.deepcopy(model.state_dict())), 0
+        elif (since := since + 1) == PATIENCE:
+            break
+    assert best is not None, "the last step is looked at"
+    model.load_state_dict(best[1])
+    return Tuned(model.eval(), best[0], step)
+
+
+@torch.no_grad()
+def counts(
+    task: Task, model: nn.Module, rows: Sequence[Encoded], *, pad_id: int, machine: Hardware
+) -> Counts:
+    """What a model comes to on sentences, in their order."""
+    model.eval()
+    made = np.zeros((len(task.measures), len(rows), 2))
+    by_length = sorted(range(len(rows)), key=lambda n: len(rows[n].input_ids))
+    for start in range(0, len(rows), ROWS):
+        chosen = by_length[start : start + ROWS]
+        with _autocast(machine):
+            batch = batch_of([rows[n] for n in chosen], pad_id=pad_id)
+            made[:, chosen] = task.counts(model, batch)
+    return made
+
+
+def scores(found: Counts) -> list[float]:
+    """Of each measure: all that is right over all there is; 0 where there is nothing."""
+    right, total = found.sum(1).T
+    return (right / np.maximum(total, 1)).tolist()
+
+
+def _optimizer(model: nn.Module, peak_lr: float) -> torch.optim.Optimizer:
+    new = new_parameters(model)
+    head = [p for p in model.parameters() if p in new]
+    body = [p for p in model.parameters() if p not in new]
+    groups = [{"params": body, "lr": peak_lr}, {"params": head, "lr": max(peak_lr, HEAD_LR)}]
+    return torch.optim.AdamW(groups, weight_decay=WEIGHT_DECAY)
+
+
+def _course(steps: int) -> Callable[[int], float]:
+    """The share of the peak at a step: straight up, then straight down to zero."""
+    warmup = max(1, round(WARMUP_SHARE * steps))
+    return lambda step: min((step + 1) / warmup, (steps - step) / max(1, steps - warmup), 1.0)
+
+
+def _batches(rows: Sequence[Encoded], order: np.random.Generator) -> Iterator[list[Encoded]]:
+    """Epoch after epoch in another order, sentences of like length together."""
+    while True:
+        shuffled = order.permutation(len(rows)).tolist()
+        batches = []
+        for start in range(0, len(shuffled), ROWS * _POOL):
+            pool = shuffled[start : start + ROWS * _POOL]
+            pool.sort(key=lambda n: len(rows[n].input_ids))
+            batches += [pool[n : n + ROWS] for n in range(0, len(pool), ROWS)]
+        for number in order.permutation(len(batches)).tolist():
+            yield [rows[n] for n in batches[number]]
+
+
+def _autocast(machine: Hardware) -> torch.autocast:
+    # fp16 would need a scaled loss; what has no bf16 is small enough for fp32.
+    return torch.autocast(machine.device, dtype=DTYPES["bf16"], enabled=machine.precision == "bf16")
