@@ -151,7 +151,7 @@ class ParseTask:
         )
 
     def majority(self) -> Counts:
-        """Each word with the place of the head, seen from it, and the relation it most often has."""
+        """Each word with the distance to its head and the relation that it most often has."""
         test = self.data.parts["test"]
         said = most_frequent_labels(self.data, _arcs)
         guesses = [[arc.split(":", 1) for arc in arcs] for arcs in said]
