@@ -15,11 +15,9 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
-from urllib.parse import urlsplit
 
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"  # read when it is imported
 
@@ -29,11 +27,10 @@ from huggingface_hub.utils import WeakFileLock, build_hf_headers, get_session, h
 
 from filiberto import __version__
 from filiberto.console import progress
-from filiberto.errors import BadDataError, TryAgainError, UsageError
+from filiberto.errors import BadDataError
+from filiberto.hub_errors import HTTPError, passing, told
 from filiberto.runfolder import safeio
 
-# Of whichever httpx this version of the library is built on.
-_HTTPError = errors.HTTPError  # pyright: ignore[reportPrivateImportUsage]
 _ATTEMPTS = 6
 _WAIT_SECONDS = 0.5  # doubled after each attempt that brought nothing
 
@@ -124,8 +121,8 @@ def _receive(dataset: str, revision: str, file: HubFile, part: Path, *, note: st
                     for chunk in _stream(url, start=have, out=out):
                         out.write(chunk)
                         advance(len(chunk), note)
-                except _HTTPError as error:
-                    refused = isinstance(error, errors.HfHubHTTPError) and not _passing(error)
+                except HTTPError as error:
+                    refused = isinstance(error, errors.HfHubHTTPError) and not passing(error)
                     failures = 0 if out.tell() > have else failures + 1
                     if refused or failures == _ATTEMPTS:
                         raise
@@ -167,59 +164,3 @@ def _verify(dataset: str, file: HubFile, part: Path) -> None:
 def git_hash(data: bytes) -> str:
     """The id git gives to a file's content."""
     return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
-
-
-def _passing(error: errors.HfHubHTTPError) -> bool:
-    return error.response.status_code in (408, 429) or error.response.status_code >= 500
-
-
-@contextmanager
-def told(dataset: str, *, what: str = "such file") -> Iterator[None]:
-    """Turn what the Hub or the network raises into what a person can do about it.
-
-    Args:
-        what: is asked of the data set, in words that follow "has no".
-    """
-    host = urlsplit(constants.ENDPOINT).hostname or "the Hub"
-    try:
-        yield
-    except errors.GatedRepoError:
-        raise UsageError(
-            f"{dataset} is gated: {host} gives it to those who have accepted its conditions",
-            hint=f"accept them on the page of datasets/{dataset}, then: export HF_TOKEN=YOUR_TOKEN",
-        ) from None
-    except errors.EntryNotFoundError:
-        raise UsageError(
-            f"{dataset} has no {what}",
-            hint=f"see its files on {host}: datasets/{dataset}/tree/main",
-        ) from None
-    except (errors.RepositoryNotFoundError, errors.HFValidationError):
-        raise UsageError(
-            f"{host} has no data set {dataset}, or it is private",
-            hint="check the name (OWNER/NAME); a private set needs: export HF_TOKEN=YOUR_TOKEN",
-        ) from None
-    except errors.HfHubHTTPError as error:
-        code = error.response.status_code
-        if _passing(error):
-            raise _try_again(f"{host} answers {code} for {dataset}") from None
-        if code in (401, 403):
-            raise UsageError(
-                f"{host} refuses {dataset} ({code})",
-                hint="look at your token and what it may read: HF_TOKEN",
-            ) from None
-        raise UsageError(
-            f"{host} answers {code} for {dataset}: {error.server_message or 'no reason given'}",
-            hint="check the name of the data set",
-        ) from None
-    except errors.OfflineModeIsEnabled:
-        raise UsageError(
-            f"{dataset} must be fetched, and HF_HUB_OFFLINE forbids it", hint="unset HF_HUB_OFFLINE"
-        ) from None
-    except _HTTPError as error:
-        raise _try_again(f"{host} cannot be reached: {error or type(error).__name__}") from None
-
-
-def _try_again(message: str) -> TryAgainError:
-    return TryAgainError(
-        message, hint="what was fetched is kept: run the same command again when it can be reached"
-    )

@@ -1,0 +1,167 @@
+"""Probe a run's model beside others, and remember what each came to.
+
+    labelled folders -> tasks; model, random weights, others -> evaluations/KEY.json -> table
+
+A probe takes minutes, so each is kept as soon as it is done, under a key of all that it follows
+from: weights, data and budget. A report that is made again, or was stopped, takes it from there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from filiberto.config import EvaluateConfig
+from filiberto.console import progress, say
+from filiberto.evaluate import probes, tuning
+from filiberto.evaluate.labelled import read_folder
+from filiberto.evaluate.model import model_folder
+from filiberto.evaluate.parsing import ParseTask
+from filiberto.evaluate.probes import Contestant
+from filiberto.evaluate.seen import seen_sentences
+from filiberto.evaluate.sorting import ClassTask
+from filiberto.evaluate.tagging import EntityTask, TagTask
+from filiberto.evaluate.tasks import Counts, Task
+from filiberto.runfolder import safeio
+from filiberto.train import hardware
+
+KEPT = "evaluations"
+TITLES = {
+    "UPOS": "Parts of speech",
+    "UFeats": "Morphological features",
+    "LAS": "Dependencies with their names",
+    "UAS": "Dependencies",
+    "F1": "Named entities",
+    "accuracy": "Classes of sentences",
+}
+RANDOM, MAJORITY = "same shape, random weights", "most frequent label"
+
+# Raised when a probe comes to give other figures from the same data and weights.
+_VERSION = 1
+
+
+def tasks_of(settings: EvaluateConfig) -> list[Task]:
+    """What the labelled folders of the settings are good for.
+
+    Raises:
+        UsageError: a folder or a part is missing.
+        BadDataError: a file cannot be read.
+    """
+    found: list[Task] = []
+    if settings.treebank is not None:
+        bank = read_folder(Path(settings.treebank), "conllu")
+        found += [TagTask(bank), ParseTask(bank)]
+    if settings.entities is not None:
+        found.append(EntityTask(read_folder(Path(settings.entities), "iob")))
+    if settings.classes is not None:
+        found.append(ClassTask(read_folder(Path(settings.classes), "classes")))
+    return found
+
+
+def contest(
+    run: Path,
+    tasks: Sequence[Task],
+    contestants: Sequence[Contestant],
+    *,
+    training_text: Iterator[str] | None,
+) -> list[dict[str, Any]]:
+    """Probe every contestant for every task.
+
+    Args:
+        run: the folder in which results are kept.
+        tasks: what is learned.
+        contestants: the first is the run's own; a random one of its shape is put after it.
+        training_text: of the first, in which test sentences are looked for; None where it is not
+            known.
+
+    Returns:
+        One entry a measure, as `probes` in metrics.json.
+    """
+    own, *others = contestants
+    random = Contestant(RANDOM, own.folder, own.reader, random=True)
+    tests = [task.data.parts["test"] for task in tasks]
+    seen: list[list[bool] | None] = [None] * len(tasks)
+    if training_text is not None:
+        flat = seen_sentences([s for test in tests for s in test], training_text)
+        edges = np.cumsum([0, *map(len, tests)])
+        seen = [flat[a:b] for a, b in pairwise(edges)]
+    entries = []
+    for task, there in zip(tasks, seen, strict=True):
+        rows = [("model", kept_probe(run, task, own)), ("random", kept_probe(run, task, random))]
+        rows += [("against", kept_probe(run, task, other)) for other in others]
+        rows.append(("majority", {"name": MAJORITY, "found": [task.majority().tolist()]}))
+        entries += [_entry(task, n, rows, there) for n in range(len(task.measures))]
+    return entries
+
+
+def kept_probe(run: Path, task: Task, contestant: Contestant) -> dict[str, Any]:
+    """What a contestant comes to, from the run folder where it is known."""
+    path = run / KEPT / f"{_key(task, contestant)}.json"
+    if path.is_file():
+        return safeio.read_json(path, hint="delete it and evaluate again")
+    path.parent.mkdir(exist_ok=True)
+    machine = hardware.find_hardware()
+    title = f"{task.name}: {contestant.name}"
+    with progress(title, total=probes.trainings(), unit="trainings") as advance:
+        row = probes.probe(task, contestant, machine=machine, advance=advance)
+    made = {**asdict(row), "found": row.found.tolist(), "task": task.name}
+    safeio.write_json(path, made)
+    first = " · ".join(
+        f"{measure} {100 * probes.summary(row.found[:, n])['mean']:.1f}"
+        for n, measure in enumerate(task.measures)
+    )
+    say(f"{title}: {first}")
+    return made
+
+
+def _entry(
+    task: Task, number: int, rows: list[tuple[str, dict[str, Any]]], seen: list[bool] | None
+) -> dict[str, Any]:
+    """One measure of a task as metrics.json has it."""
+    measure, parts = task.measures[number], task.data.parts
+    table = []
+    for kind, row in rows:
+        found: Counts = np.array(row["found"])[:, number]
+        entry = {"name": row["name"], "kind": kind, **probes.summary(found)}
+        if seen is not None and any(seen):
+            entry["unseen_mean"] = probes.summary(found[:, ~np.array(seen)])["mean"]
+        entry |= {key: row[key] for key in ("learning_rate", "seconds", "steps") if key in row}
+        table.append(entry)
+    return {
+        "task": task.name,
+        "measure": measure,
+        "title": TITLES[measure],
+        "data": task.data.name,
+        "train_sentences": len(parts["train"]),
+        "dev_sentences": len(parts["dev"]),
+        "test_sentences": len(parts["test"]),
+        "seen_sentences": None if seen is None else sum(seen),
+        "rows": table,
+    }
+
+
+def _key(task: Task, contestant: Contestant) -> str:
+    """A name for all that a probe's result follows from."""
+    folder = model_folder(contestant.folder)
+    files = [folder / "config.json", folder / "tokenizer.json"]
+    files += [] if contestant.random else sorted(folder.glob("*.safetensors"))
+    machine = hardware.find_hardware()
+    follows = {
+        "version": _VERSION,
+        "task": task.name,
+        "data": task.data.digest,
+        "random": contestant.random,
+        "model": [safeio.sha256_of(file) for file in files],
+        "rates": probes.LEARNING_RATES,
+        "seeds": probes.SEEDS,
+        "budget": [tuning.EPOCHS, tuning.MAX_STEPS, tuning.LOOK_STEPS, tuning.ROWS],
+        "precision": machine.precision,
+    }
+    return hashlib.sha256(json.dumps(follows, sort_keys=True).encode()).hexdigest()[:24]
