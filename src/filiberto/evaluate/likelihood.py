@@ -14,7 +14,7 @@ Source:
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -40,7 +40,7 @@ class Likelihood:
 
 
 def likelihoods(
-    reader: Reader, texts: Sequence[Sequence[Window]], *, advance: Advance
+    reader: Reader, texts: Sequence[Sequence[Window]], *, advance: Callable[[float], object]
 ) -> list[Likelihood]:
     """The pseudo-log-likelihood of some texts.
 

@@ -1,6 +1,6 @@
-"""Minimal pairs: does the model find a good sentence likelier than a bad one that is nearly like it?
+"""Minimal pairs: does the model find a good sentence likelier than a bad one nearly like it?
 
-    "Le ragazze leggono." | "Le ragazze legge."  -> pseudo-log-likelihoods -> right if the first wins
+    "Le ragazze leggono." | "Le ragazze legge."  -> two likelihoods -> right if the first is higher
 
 Both sentences are scored whole: after a wrong word the others become less likely too, and that is
 part of what the model knows.
@@ -11,6 +11,8 @@ Source:
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,6 +38,12 @@ class MinimalPair:
     phenomenon: str
 
 
+def digest(pairs: Sequence[MinimalPair]) -> str:
+    """A hash of minimal pairs and their order."""
+    text = json.dumps([[pair.good, pair.bad, pair.phenomenon] for pair in pairs])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def judge(reader: Reader, pairs: Sequence[MinimalPair], *, advance: Advance) -> list[bool]:
     """Whether the model finds each good sentence likelier than its bad one.
 
@@ -44,13 +52,15 @@ def judge(reader: Reader, pairs: Sequence[MinimalPair], *, advance: Advance) -> 
     Args:
         reader: the model.
         pairs: to be judged, in NFC.
-        advance: told the sentences that are done; each counts once, however often it comes.
+        advance: told the pairs that are done, about.
     """
-    sides = [side for pair in pairs for side in (pair.good, pair.bad)]
-    texts = {text: text_windows(reader, text) for text in sides}
+    texts = {text: text_windows(reader, text) for pair in pairs for text in (pair.good, pair.bad)}
     keys = {text: tuple(tuple(window.ids) for window in cut) for text, cut in texts.items()}
     cuts = {keys[text]: cut for text, cut in texts.items()}
-    found = likelihoods(reader, list(cuts.values()), advance=advance)
+    share = len(pairs) / max(1, len(cuts))
+    found = likelihoods(
+        reader, list(cuts.values()), advance=lambda amount: advance(amount * share)
+    )
     totals = dict(zip(cuts, (likelihood.total for likelihood in found), strict=True))
     return [totals[keys[pair.good]] > totals[keys[pair.bad]] for pair in pairs]
 

@@ -55,13 +55,30 @@ def _word_lines(metrics: dict[str, Any]) -> list[str]:
 
 
 def _prompt_lines(prompt: dict[str, Any]) -> list[str]:
-    right = {answer.casefold() for answer in prompt["answers"]}
     note = f"   ({prompt['note']})" if prompt["note"] else ""
     lines = [f"  {prompt['text']}{note}"]
     if prompt["problem"]:
         lines.append(f"     not filled: {prompt['problem']}")
-    for entry in prompt["top"]:
-        sign = "*" if entry["word"].casefold() in right else " "
-        word = textwrap.shorten(entry["word"], 24) or repr(entry["word"])
-        lines.append(f"   {sign} {100 * entry['probability']:5.1f} %  {word}")
+    holes = prompt.get("holes", [prompt])
+    for number, hole in enumerate(holes, 1):
+        lines += [f"     hole {number}"] if len(holes) > 1 else []
+        lines += _hole_lines(hole)
     return lines
+
+
+def _hole_lines(hole: dict[str, Any]) -> list[str]:
+    """The fillers that are shown, then the accepted answers that no single token could show."""
+    right = {answer.casefold() for answer in hole["answers"]}
+    shown = {entry["word"].casefold() for entry in hole["top"]}
+    lines = [_filler("*" if e["word"].casefold() in right else " ", e) for e in hole["top"]]
+    long = [e for e in hole.get("accepted", []) if e["tokens"] > 1]
+    return lines + [
+        f"{_filler('*', entry)}   ({entry['tokens']} tokens)"
+        for entry in long
+        if entry["word"].casefold() not in shown
+    ]
+
+
+def _filler(sign: str, entry: dict[str, Any]) -> str:
+    word = textwrap.shorten(entry["word"], 24) or repr(entry["word"])
+    return f"   {sign} {100 * entry['probability']:5.1f} %  {word}"
