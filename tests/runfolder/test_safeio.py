@@ -86,9 +86,7 @@ def test_the_old_file_stands_until_the_new_one_is_on_disk(
     path.write_bytes(OLD)
     seen = []
     sync = safeio.sync
-    monkeypatch.setattr(
-        safeio, "sync", lambda p: (seen.append((p, path.read_bytes())), sync(p))
-    )
+    monkeypatch.setattr(safeio, "sync", lambda p: (seen.append((p, path.read_bytes())), sync(p)))
     safeio.write_bytes(path, NEW)
     (temporary, before), (folder, after) = seen
     assert temporary.name.startswith(safeio.TEMPORARY)

@@ -74,7 +74,7 @@ def keep(run: Path, path: Path, prompts: Iterable[dict[str, Any]]) -> Marks:
         prompts: of the run's report.
 
     Raises:
-        UsageError: the file is missing or malformed, or has no mark of a prompt of this run.
+        UsageError: the file is missing or malformed, or marks a prompt that the report lacks.
     """
     found = read_marks(path)
     known = {prompt["text"] for prompt in prompts}
@@ -97,7 +97,7 @@ def fold(prompts: Iterable[dict[str, Any]], marks: Marks) -> dict[str, Any]:
     """
     known = {(mark.text, mark.hole, mark.word): mark for mark in marks.marks}
     words: list[Mark] = []
-    first: list[Judgement] = []
+    first: list[str] = []
     texts = {prompt["text"]: prompt for prompt in prompts}
     for text, prompt in texts.items():
         for number, hole in enumerate(prompt.get("holes", [prompt]), 1):
@@ -155,7 +155,7 @@ def _mark(path: Path, number: int, entry: Any) -> Mark:
 def _fields(path: Path, place: str, value: Any, **types: type) -> dict[str, Any]:
     """The value, if it is an object with just these keys and types."""
     if not isinstance(value, dict) or value.keys() != types.keys():
-        seen = ", ".join(value) if isinstance(value, dict) else repr(value)[:80]
+        seen = (", ".join(value) if isinstance(value, dict) else repr(value))[:80]
         raise UsageError(
             f"{path}, {place}: has {seen or 'nothing'}; it must have {', '.join(types)}", hint=_HINT
         )

@@ -58,9 +58,7 @@ def judge(reader: Reader, pairs: Sequence[MinimalPair], *, advance: Advance) -> 
     keys = {text: tuple(tuple(window.ids) for window in cut) for text, cut in texts.items()}
     cuts = {keys[text]: cut for text, cut in texts.items()}
     share = len(pairs) / max(1, len(cuts))
-    found = likelihoods(
-        reader, list(cuts.values()), advance=lambda amount: advance(amount * share)
-    )
+    found = likelihoods(reader, list(cuts.values()), advance=lambda amount: advance(amount * share))
     totals = dict(zip(cuts, (likelihood.total for likelihood in found), strict=True))
     return [totals[keys[pair.good]] > totals[keys[pair.bad]] for pair in pairs]
 

@@ -20,10 +20,12 @@ def summary_text(metrics: dict[str, Any]) -> str:
             f"unseen combinations  {share:.1f} %   the right form of a verb beats all its others "
             f"in {choices['right']} of {choices['count']} sentences",
         )
+    lines += [*_likelihood_lines(metrics), *_pair_lines(metrics.get("pairs", []))]
     prompts = metrics["prompts"]
     if prompts:
         first = sum(prompt["rank"] == 1 for prompt in prompts)
         lines += ["", f"prompts: a right answer comes first in {first} of {len(prompts)}"]
+        lines += _marks_lines(metrics.get("marks"))
     for prompt in prompts:
         lines += ["", *_prompt_lines(prompt)]
     return "\n".join(lines)
@@ -40,6 +42,40 @@ def _before_lines(metrics: dict[str, Any]) -> list[str]:
         f"before the training  {before['bits_per_byte']:.3f} bits per byte, "
         f"{100 * before['word_accuracy']:.1f} % of words right"
         + (f", {first} of {len(prompts)} prompts" if prompts else "")
+    ]
+
+
+def _likelihood_lines(metrics: dict[str, Any]) -> list[str]:
+    found = metrics.get("pseudo_likelihood")
+    if found is None:
+        return []
+    return [
+        f"pseudo-likelihood    {found['nats_per_word']:.3f}   nats a word "
+        f"({found['words']:,} words, each guessed with all others shown)"
+    ]
+
+
+def _pair_lines(rows: list[dict[str, Any]]) -> list[str]:
+    """All pairs, then those of each phenomenon where there are several."""
+    if not rows:
+        return []
+    *some, over_all = rows
+    lines = [f"minimal pairs        {_share(over_all)}: the good sentence is likelier"]
+    return lines + [f"  {_share(row)}  {row['phenomenon']}" for row in some if len(some) > 1]
+
+
+def _share(row: dict[str, Any]) -> str:
+    accuracy, low, high = (100 * row[key] for key in ("accuracy", "low", "high"))
+    return f"{accuracy:.1f} %   ({low:.1f} to {high:.1f})   {row['right']:,} of {row['count']:,}"
+
+
+def _marks_lines(marks: dict[str, Any] | None) -> list[str]:
+    if marks is None:
+        return []
+    first = marks["first"]
+    return [
+        f"marked by a reader: the first filler is right in {first['right']} of {first['marked']}; "
+        f"{marks['right']} fillers right, {marks['wrong']} wrong, {marks['unsure']} unsure"
     ]
 
 
