@@ -33,7 +33,7 @@ from filiberto.signals import leaving_at_once
 
 DEMO_RUN = Path("runs/demo")
 
-_ALL = (*COMMANDS, "resume", "finish", "fill", "look", "languages", "recipes", "doctor")
+_ALL = (*COMMANDS, "resume", "finish", "fill", "prompts", "look", "languages", "recipes", "doctor")
 
 HELP = f"""\
 filiberto {__version__}: a BERT for your language, from your text, on your hardware
@@ -58,6 +58,7 @@ a run that was stopped, or that you want otherwise:
 
 a finished run:
   filiberto fill RUN "ciao <mask> va?"   fill holes: <mask> is one token, ___ one word
+  filiberto prompts RUN                  a page on which a native speaker marks the filled prompts
   filiberto look RUN [STAGE]             what lies at each stop of the road
 
   filiberto languages [te]          what there is for a language: open text, labels, encoders
@@ -136,6 +137,8 @@ def _dispatch(command: str, arguments: list[str]) -> None:
         _go_on(command, arguments)
     elif command == "fill":
         _fill(arguments)
+    elif command == "prompts":
+        _prompts(arguments)
     elif command == "look":
         _look(arguments)
     elif command == "languages":
@@ -358,6 +361,32 @@ def _fill(arguments: list[str]) -> None:
     from filiberto.evaluate import session
 
     session.fill(run, texts[0] if texts else None, top_k=flags.top_k, as_json=flags.json)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PromptsArguments:
+    """Flags of `filiberto prompts`."""
+
+    out: Path | None = None
+    """The page's file, in place of RUN/report/prompts.html."""
+    marks: Path | None = None
+    """A file that the page saved, to be kept as RUN/marks.json for the next report."""
+
+
+def _prompts(arguments: list[str]) -> None:
+    run, words, flags = parse_places(
+        "prompts", arguments, PromptsArguments, usage="RUN", description=_description("prompts")
+    )
+    if words:
+        raise UsageError("takes a run folder and nothing more", hint="filiberto prompts RUN")
+    if flags.marks is not None and flags.out is not None:
+        raise UsageError("--marks takes a file in, --out writes a page; keep one")
+    from filiberto.evaluate import prompt_sheet
+
+    if flags.marks is not None:
+        prompt_sheet.take(run, flags.marks)
+    else:
+        prompt_sheet.write(run, out=flags.out)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -193,6 +193,13 @@ class EvaluateConfig:
     """Bytes of validation text that bits per byte are measured on, whole documents."""
     word_share: float = 0.15
     """Share of the words that are hidden and scored (0 to 1), chosen by hash."""
+    likelihood_words: int = 2_000
+    """About how many words of validation text are guessed one at a time, all others shown, for the
+    pseudo-log-likelihood."""
+    pairs: tuple[str, ...] = ()
+    """Files of minimal pairs, of which the model must find the good sentence likelier: lines of
+    GOOD, tab, BAD and perhaps tab, PHENOMENON; or data.tsv of MultiBLiMP, or generated.tab of
+    Gulordava et al. 2018."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -194,6 +194,7 @@ _ALLOWED: dict[str, dict[str, _Allowed]] = {
     "evaluate": {
         "max_bytes": _AT_LEAST_1,
         "word_share": _SHARE_ABOVE_0,
+        "likelihood_words": _AT_LEAST_1,
     },
 }
 

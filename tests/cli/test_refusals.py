@@ -112,7 +112,9 @@ def test_a_stage_whose_predecessor_is_unfinished_names_its_command(
     )
 
 
-@pytest.mark.parametrize("arguments", [("fill", "it", "ciao"), ("look", "it", "train")])
+@pytest.mark.parametrize(
+    "arguments", [("fill", "it", "ciao"), ("look", "it", "train"), ("prompts", "it")]
+)
 def test_an_unfinished_run_is_refused_with_the_command_to_finish_it(
     command: Command, arguments: tuple[str, ...]
 ) -> None:
@@ -123,7 +125,7 @@ def test_an_unfinished_run_is_refused_with_the_command_to_finish_it(
     assert " first: filiberto " in outcome.err
 
 
-@pytest.mark.parametrize("name", ["fill", "look"])
+@pytest.mark.parametrize("name", ["fill", "prompts", "look"])
 def test_a_run_that_is_not_there_is_refused_by_name(command: Command, name: str) -> None:
     outcome = command(name, "runs/none")
     assert outcome.code == 2

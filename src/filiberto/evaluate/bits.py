@@ -20,7 +20,7 @@ from filiberto.evaluate.model import Reader
 
 # What white space separates. A longer run, as scripts without spaces and web addresses have them,
 # counts in parts of this many characters, so that it fits any model.
-_WORD = re.compile(r"\S{1,32}")
+WORD = re.compile(r"\S{1,32}")
 _WINDOWS_AT_ONCE = 256
 
 
@@ -208,7 +208,7 @@ def _spans(text: str, offsets: list[tuple[int, int]]) -> list[tuple[int, int, in
     """
     spans = []
     stop = 0
-    for match in _WORD.finditer(text):
+    for match in WORD.finditer(text):
         start, stop = word_tokens(offsets, match.start(), match.end(), first=stop)
         if start < stop:
             covered = text[offsets[start][0] : offsets[stop - 1][1]].strip()

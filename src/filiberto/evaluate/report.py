@@ -20,10 +20,12 @@ def summary_text(metrics: dict[str, Any]) -> str:
             f"unseen combinations  {share:.1f} %   the right form of a verb beats all its others "
             f"in {choices['right']} of {choices['count']} sentences",
         )
+    lines += [*_likelihood_lines(metrics), *_pair_lines(metrics.get("pairs", []))]
     prompts = metrics["prompts"]
     if prompts:
         first = sum(prompt["rank"] == 1 for prompt in prompts)
         lines += ["", f"prompts: a right answer comes first in {first} of {len(prompts)}"]
+        lines += _marks_lines(metrics.get("marks"))
     for prompt in prompts:
         lines += ["", *_prompt_lines(prompt)]
     return "\n".join(lines)
@@ -43,6 +45,40 @@ def _before_lines(metrics: dict[str, Any]) -> list[str]:
     ]
 
 
+def _likelihood_lines(metrics: dict[str, Any]) -> list[str]:
+    found = metrics.get("pseudo_likelihood")
+    if found is None:
+        return []
+    return [
+        f"pseudo-likelihood    {found['nats_per_word']:.3f}   nats a word "
+        f"({found['words']:,} words, each guessed with all others shown)"
+    ]
+
+
+def _pair_lines(rows: list[dict[str, Any]]) -> list[str]:
+    """All pairs, then those of each phenomenon where there are several."""
+    if not rows:
+        return []
+    *some, over_all = rows
+    lines = [f"minimal pairs        {_share(over_all)}: the good sentence is likelier"]
+    return lines + [f"  {_share(row)}  {row['phenomenon']}" for row in some if len(some) > 1]
+
+
+def _share(row: dict[str, Any]) -> str:
+    accuracy, low, high = (100 * row[key] for key in ("accuracy", "low", "high"))
+    return f"{accuracy:.1f} %   ({low:.1f} to {high:.1f})   {row['right']:,} of {row['count']:,}"
+
+
+def _marks_lines(marks: dict[str, Any] | None) -> list[str]:
+    if marks is None:
+        return []
+    first = marks["first"]
+    return [
+        f"marked by a reader: the first filler is right in {first['right']} of {first['marked']}; "
+        f"{marks['right']} fillers right, {marks['wrong']} wrong, {marks['unsure']} unsure"
+    ]
+
+
 def _word_lines(metrics: dict[str, Any]) -> list[str]:
     if metrics["bits_per_byte"] is None:
         return ["bits per byte        not measured: no word of the validation text was hidden"]
@@ -55,13 +91,30 @@ def _word_lines(metrics: dict[str, Any]) -> list[str]:
 
 
 def _prompt_lines(prompt: dict[str, Any]) -> list[str]:
-    right = {answer.casefold() for answer in prompt["answers"]}
     note = f"   ({prompt['note']})" if prompt["note"] else ""
     lines = [f"  {prompt['text']}{note}"]
     if prompt["problem"]:
         lines.append(f"     not filled: {prompt['problem']}")
-    for entry in prompt["top"]:
-        sign = "*" if entry["word"].casefold() in right else " "
-        word = textwrap.shorten(entry["word"], 24) or repr(entry["word"])
-        lines.append(f"   {sign} {100 * entry['probability']:5.1f} %  {word}")
+    holes = prompt.get("holes", [prompt])
+    for number, hole in enumerate(holes, 1):
+        lines += [f"     hole {number}"] if len(holes) > 1 else []
+        lines += _hole_lines(hole)
     return lines
+
+
+def _hole_lines(hole: dict[str, Any]) -> list[str]:
+    """The fillers that are shown, then the accepted answers that no single token could show."""
+    right = {answer.casefold() for answer in hole["answers"]}
+    shown = {entry["word"].casefold() for entry in hole["top"]}
+    lines = [_filler("*" if e["word"].casefold() in right else " ", e) for e in hole["top"]]
+    long = [e for e in hole.get("accepted", []) if e["tokens"] > 1]
+    return lines + [
+        f"{_filler('*', entry)}   ({entry['tokens']} tokens)"
+        for entry in long
+        if entry["word"].casefold() not in shown
+    ]
+
+
+def _filler(sign: str, entry: dict[str, Any]) -> str:
+    word = textwrap.shorten(entry["word"], 24) or repr(entry["word"])
+    return f"   {sign} {100 * entry['probability']:5.1f} %  {word}"
