@@ -38,7 +38,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         *("time", "size", "architecture", "language", "seed", "checkpoint_every", "backup"),
         *_WATCHING,
     ),
-    "evaluate": ("language",),
+    "evaluate": ("language", "pairs", "treebank", "entities", "classes", "against"),
 }
 
 # And what is no setting of a recipe.
@@ -53,6 +53,7 @@ SHORT = {
     **dict.fromkeys(("documents", "text_field", "engine"), "corpus"),
     "weights": "tokens",
     "architecture": "train",
+    **dict.fromkeys(("pairs", "treebank", "entities", "classes", "against"), "evaluate"),
 }
 
 

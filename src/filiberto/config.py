@@ -200,6 +200,17 @@ class EvaluateConfig:
     """Files of minimal pairs, of which the model must find the good sentence likelier: lines of
     GOOD, tab, BAD and perhaps tab, PHENOMENON; or data.tsv of MultiBLiMP, or generated.tab of
     Gulordava et al. 2018."""
+    treebank: str | None = None
+    """Folder of a Universal Dependencies treebank (train, dev and test .conllu): the model is
+    fine-tuned to tag and to parse."""
+    entities: str | None = None
+    """Folder with train, test and perhaps dev files of a word, a tab and its entity label (IOB, or
+    bare types as KIND has them): the model is fine-tuned to find named entities."""
+    classes: str | None = None
+    """Folder with train, test and perhaps dev .tsv of a sentence, a tab and its class: the model is
+    fine-tuned to tell classes of sentences."""
+    against: tuple[str, ...] = ()
+    """Other models to measure the same way: runs, model folders, or OWNER/NAME on the Hub."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,19 +9,26 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filiberto import initial
 from filiberto.config import PHRASEBOOK, EvaluateConfig, Recipe
-from filiberto.console import progress, say
+from filiberto.console import say
 from filiberto.runfolder import manifest, safeio
 from filiberto.runfolder.manifest import Manifest
 
 if TYPE_CHECKING:
+    from filiberto.evaluate.measure import Material
     from filiberto.evaluate.minimal_pairs import MinimalPair
     from filiberto.evaluate.model import Reader
     from filiberto.evaluate.pairs import Choice
+    from filiberto.evaluate.prompts import Prompt
+    from filiberto.evaluate.tasks import Task
+
+# Of the training text, for how frequent a word is.
+_COUNTED_BYTES = 32 << 20
 
 
 def build(
@@ -36,11 +43,11 @@ def build(
     """Measure the model of a run and write its report, or return what is there.
 
     Unlike the stages before it, a report made with other settings is simply made again: it costs
-    little and nothing depends on it.
+    little and nothing depends on it; what costs much is kept (`kept.py`).
 
     Args:
         run: the run folder; its model is finished.
-        settings: prompts, minimal pairs and how much text.
+        settings: how much text, and what else the model is to be tried on.
         language: ISO 639 code; picks the prompts where the settings say 'auto'.
         choices: sentences in which the model must prefer the right word to wrong ones.
         pairs: minimal pairs beside those of the files that the settings name.
@@ -48,12 +55,16 @@ def build(
 
     Raises:
         UnfinishedStageError: there is no finished model.
-        UsageError: the prompts, a file of minimal pairs or the marks cannot be read.
+        UsageError: prompts, pairs, marks, labelled text or another model cannot be read or found.
+        BadDataError: labelled text is not as it must be.
     """
     from filiberto.evaluate import marks
+    from filiberto.evaluate.contest import tasks_of
+    from filiberto.evaluate.elsewhere import folder_of, name_of
+    from filiberto.evaluate.kept import digest_of
     from filiberto.evaluate.minimal_pairs import digest
     from filiberto.evaluate.pair_files import read_pairs
-    from filiberto.evaluate.prompts import answer_prompts, load_prompts
+    from filiberto.evaluate.prompts import load_prompts
     from filiberto.evaluate.report import summary_text
 
     settings = settings or EvaluateConfig()
@@ -64,12 +75,18 @@ def build(
         "model": manifest.require(run, "model").content,
         "corpus": manifest.require(run, "corpus").content,
     }
+    tasks = tasks_of(settings)
+    others = [(name_of(name), folder_of(name)) for name in settings.against]
     asked = manifest.plain(
         {
-            **asdict(settings),
+            "max_bytes": settings.max_bytes,
+            "word_share": settings.word_share,
+            "likelihood_words": settings.likelihood_words,
             "prompts": [asdict(prompt) for prompt in prompts],
             "choices": [[choice.text, choice.right, *choice.wrong] for choice in choices],
             "pairs": digest(pairs),
+            "tasks": [[task.name, task.data.name, task.data.digest] for task in tasks],
+            "against": [[name, *digest_of(folder)] for name, folder in others],
             "marks": None if marked is None else asdict(marked),
         }
     )
@@ -78,21 +95,13 @@ def build(
     if there is not None and there.fingerprint == key and not force:
         return there
     start = time.perf_counter()
-
-    def figures(place: Path) -> dict[str, Any]:
-        reader = _open(place)
-        found = {**_measure(reader, run, settings), "prompts": answer_prompts(reader, prompts)}
-        found |= {"pseudo_likelihood": _likelihood(reader, run, settings)}
-        found |= {"pairs": _judge(reader, pairs)} if pairs else {}
-        return found | ({"choices": _choose(reader, choices)} if choices else {})
-
     if there is not None and not force and _marks_alone_differ(there, asked["marks"], key):
         metrics = there.facts
     else:
-        metrics = {**_trained(run), **figures(run)}
-        if initial.of(run):
-            metrics["before"] = figures(run / initial.INITIAL)
-    metrics["marks"] = None if marked is None else marks.fold(metrics["prompts"], marked)
+        material = _material(run, settings, prompts=prompts, choices=choices, pairs=pairs)
+        metrics = _metrics(run, material, tasks, others, follows=asked)
+    metrics.pop("marks", None)
+    metrics |= {"marks": marks.fold(metrics["prompts"], marked)} if marked else {}
     with safeio.new_folder(run / "report") as folder:
         safeio.write_json(folder / "metrics.json", metrics)
         safeio.write_bytes(folder / "summary.txt", (summary_text(metrics) + "\n").encode())
@@ -130,6 +139,64 @@ def run(recipe: Recipe, run: Path, *, force: bool = False) -> Manifest:
     return done
 
 
+def _metrics(
+    run: Path,
+    material: Material,
+    tasks: Sequence[Task],
+    others: Sequence[tuple[str, Path]],
+    *,
+    follows: dict[str, Any],
+) -> dict[str, Any]:
+    """Figures of the run's model, of that it began from, of others, and the probes of them."""
+    from filiberto.evaluate.contest import contest
+    from filiberto.evaluate.kept import digest_of, kept
+    from filiberto.evaluate.measure import figures
+    from filiberto.evaluate.probes import Contestant
+
+    name = run.resolve().name
+    own = _open(run)
+    metrics = {"name": name, **_trained(run), **figures(own, material)}
+    if initial.of(run):
+        metrics["before"] = figures(_open(run / initial.INITIAL), material)
+    same = {"corpus": manifest.require(run, "corpus").content}
+    same |= {key: follows[key] for key in follows.keys() - {"tasks", "against", "marks"}}
+    contestants = [Contestant(name, run / "model", own)]
+    for other, folder in others:
+        say(f"against {other}")
+        reader = _open(folder)
+        known = {**same, "model": digest_of(folder)}
+        found = kept(run, known, partial(figures, reader, material))
+        metrics.setdefault("against", []).append({"name": other, **found})
+        contestants.append(Contestant(other, folder, reader))
+    if tasks:
+        metrics["probes"] = contest(run, tasks, contestants, training_text=_training_text(run))
+    return metrics
+
+
+def _material(
+    run: Path,
+    settings: EvaluateConfig,
+    *,
+    prompts: Sequence[Prompt],
+    choices: Sequence[Choice],
+    pairs: Sequence[MinimalPair],
+) -> Material:
+    from filiberto.evaluate.bits import WORD
+    from filiberto.evaluate.measure import Material, word_frequencies
+
+    documents = list(_documents(run, max_bytes=settings.max_bytes))
+    words = {word for _, text in documents for word in WORD.findall(text)}
+    return Material(
+        documents=documents,
+        prompts=prompts,
+        choices=choices,
+        pairs=pairs,
+        word_share=settings.word_share,
+        likelihood_words=settings.likelihood_words,
+        per_million=word_frequencies(words, _training_text(run, max_bytes=_COUNTED_BYTES)),
+    )
+
+
 def _marks_alone_differ(there: Manifest, marked: Any, key: str) -> bool:
     """Whether a report was measured as it would be now, but for what a reader has marked since."""
 
@@ -160,52 +227,6 @@ def _trained(run: Path) -> dict[str, Any]:
     return {key: facts[key] for key in ("validation_loss", "validation_accuracy", "tokens", "plan")}
 
 
-def _measure(reader: Reader, run: Path, settings: EvaluateConfig) -> dict[str, Any]:
-    from filiberto.evaluate.bits import bits_per_byte
-
-    documents = list(_documents(run, max_bytes=settings.max_bytes))
-    total = sum(len(text.encode()) for _, text in documents)
-    with progress("evaluate", total=total, unit="bytes") as advance:
-        score = bits_per_byte(reader, documents, share=settings.word_share, advance=advance)
-    return {
-        "bits_per_byte": score.bits_per_byte,
-        "word_accuracy": score.words_right / max(1, score.words),
-        "words": score.words,
-        "word_bytes": score.num_bytes,
-        "evaluated_bytes": total,
-        "evaluated_documents": len(documents),
-    }
-
-
-def _likelihood(reader: Reader, run: Path, settings: EvaluateConfig) -> dict[str, Any] | None:
-    from filiberto.evaluate.likelihood import pseudo_likelihood
-
-    words = settings.likelihood_words
-    documents = _documents(run, max_bytes=settings.max_bytes)
-    with progress("likelihood", total=words, unit="words") as advance:
-        return pseudo_likelihood(reader, documents, max_words=words, advance=advance)
-
-
-def _judge(reader: Reader, pairs: Sequence[MinimalPair]) -> list[dict[str, Any]]:
-    from filiberto.evaluate.minimal_pairs import by_phenomenon, judge
-
-    with progress("pairs", total=len(pairs), unit="pairs") as advance:
-        return by_phenomenon(pairs, judge(reader, pairs, advance=advance))
-
-
-def _choose(reader: Reader, choices: Sequence[Choice]) -> dict[str, Any]:
-    from filiberto.evaluate.pairs import choose
-
-    with progress("choices", total=len(choices), unit="sentences") as advance:
-        verdicts = choose(reader, choices, advance=advance)
-    wrong = [
-        {"text": choice.text, "right": choice.right, "preferred": verdict.best}
-        for choice, verdict in zip(choices, verdicts, strict=True)
-        if not verdict.is_right
-    ]
-    return {"count": len(choices), "right": len(choices) - len(wrong), "wrong": wrong}
-
-
 def _documents(run: Path, *, max_bytes: int) -> Iterator[tuple[str, str]]:
     """Validation documents, spread over all sources, up to a number of bytes."""
     from filiberto.corpus import reading
@@ -220,3 +241,18 @@ def _documents(run: Path, *, max_bytes: int) -> Iterator[tuple[str, str]]:
             if taken < wanted * seen:
                 taken += len(text.encode())
                 yield document, text
+
+
+def _training_text(run: Path, *, max_bytes: int | None = None) -> Iterator[str]:
+    """Training documents; about so many bytes of them, taken evenly from all."""
+    from filiberto.corpus import reading
+
+    total = manifest.require(run, "corpus").facts["train"]["bytes"]
+    share = 1.0 if max_bytes is None else min(1.0, max_bytes / max(1, total))
+    taken = 0
+    for number, batch in enumerate(
+        reading.documents(run / "corpus", split="train", batch_bytes=1 << 20), 1
+    ):
+        if taken < share * number:
+            taken += 1
+            yield from (text for _, text in batch)

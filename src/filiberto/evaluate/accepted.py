@@ -80,4 +80,4 @@ def _window(reader: Reader, text: str, answer: str, *, hole: int) -> Window | No
     ids = [reader.special_ids["<s>"], *encoding.ids, reader.special_ids["</s>"]]
     if spelled.strip() != answer or len(ids) > reader.max_length:
         return None
-    return Window(ids, [HiddenWord(start + 1, stop + 1, len(answer.encode()))])
+    return Window(ids, [HiddenWord(start + 1, stop + 1, answer)])

@@ -12,8 +12,8 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from filiberto.console import Advance
 from filiberto.evaluate.model import Reader
@@ -26,11 +26,16 @@ _WINDOWS_AT_ONCE = 256
 
 @dataclass(frozen=True)
 class HiddenWord:
-    """A word to guess: where its tokens stand in a window, and its length in the text."""
+    """A word to guess: where its tokens stand in a window, and what it is in the text."""
 
     start: int
     stop: int
-    num_bytes: int
+    text: str
+
+    @property
+    def num_bytes(self) -> int:
+        """Its length in the text."""
+        return len(self.text.encode())
 
     def __len__(self) -> int:
         return self.stop - self.start
@@ -42,6 +47,7 @@ class Window:
 
     ids: list[int]
     words: list[HiddenWord]
+    document: str = ""
 
 
 @dataclass
@@ -52,6 +58,13 @@ class WordCost:
     right: bool = True
 
 
+GroupsOf = Callable[[str, HiddenWord], Mapping[str, str]]
+
+
+def _no_groups(document: str, word: HiddenWord) -> Mapping[str, str]:
+    return {}
+
+
 @dataclass
 class Score:
     """Sums over the hidden words."""
@@ -60,20 +73,39 @@ class Score:
     num_bytes: int = 0
     words: int = 0
     words_right: int = 0
+    groups: dict[str, dict[str, Score]] = field(default_factory=dict)
+    """The same by a property of the words, such as their source, and by its value."""
 
     @property
     def bits_per_byte(self) -> float | None:
         """Bits needed for a byte of a hidden word; None where no word was hidden."""
         return self.nats / (math.log(2) * self.num_bytes) if self.num_bytes else None
 
-    def add(self, windows: list[Window], costs: list[list[WordCost]]) -> None:
-        """Count the words of some windows."""
+    def add(
+        self,
+        windows: list[Window],
+        costs: list[list[WordCost]],
+        *,
+        groups_of: GroupsOf = _no_groups,
+    ) -> None:
+        """Count the words of some windows.
+
+        Args:
+            windows: that were scored.
+            costs: of their words.
+            groups_of: for a document's id and a word the value of each property.
+        """
         for window, window_costs in zip(windows, costs, strict=True):
             for word, cost in zip(window.words, window_costs, strict=True):
-                self.nats += cost.nats
-                self.num_bytes += word.num_bytes
-                self.words += 1
-                self.words_right += cost.right
+                self._count(word, cost)
+                for name, value in groups_of(window.document, word).items():
+                    self.groups.setdefault(name, {}).setdefault(value, Score())._count(word, cost)
+
+    def _count(self, word: HiddenWord, cost: WordCost) -> None:
+        self.nats += cost.nats
+        self.num_bytes += word.num_bytes
+        self.words += 1
+        self.words_right += cost.right
 
 
 def is_hidden(document: str, word: int, *, share: float) -> bool:
@@ -100,14 +132,14 @@ def windows(reader: Reader, document: str, text: str, *, share: float) -> Iterat
         end = min(begin + room, len(encoding.ids))
         words: list[HiddenWord] = []
         while number < len(spans) and spans[number][0] < end:
-            start, stop, size = spans[number]
+            start, stop, word = spans[number]
             if stop > end and start > begin:
                 end = start
                 break
             if stop <= end and is_hidden(document, number, share=share):
-                words.append(HiddenWord(start - begin + 1, stop - begin + 1, size))
+                words.append(HiddenWord(start - begin + 1, stop - begin + 1, word))
             number += 1
-        yield Window([bos, *encoding.ids[begin:end], eos], words)
+        yield Window([bos, *encoding.ids[begin:end], eos], words, document)
         begin = end
 
 
@@ -149,6 +181,7 @@ def bits_per_byte(
     *,
     share: float,
     advance: Advance,
+    groups_of: GroupsOf = _no_groups,
 ) -> Score:
     """Measure a model on documents.
 
@@ -157,6 +190,7 @@ def bits_per_byte(
         documents: pairs of id and text.
         share: of the words to hide, between 0 and 1.
         advance: told the bytes that are done.
+        groups_of: see `Score.add`.
 
     Source:
         Kauf and Ivanova 2023, arXiv:2305.10588, for the order within a word.
@@ -168,13 +202,13 @@ def bits_per_byte(
         for window in windows(reader, document, text, share=share):
             batch.append(window)
             if len(batch) == _WINDOWS_AT_ONCE:
-                score.add(batch, word_costs(reader, batch))
+                score.add(batch, word_costs(reader, batch), groups_of=groups_of)
                 batch = []
         waiting += len(text.encode())
         if not batch:
             advance(waiting)
             waiting = 0
-    score.add(batch, word_costs(reader, batch))
+    score.add(batch, word_costs(reader, batch), groups_of=groups_of)
     advance(waiting)
     return score
 
@@ -201,8 +235,8 @@ def word_tokens(
     return start, stop
 
 
-def _spans(text: str, offsets: list[tuple[int, int]]) -> list[tuple[int, int, int]]:
-    """First token, token after the last, and bytes of each word of a text.
+def _spans(text: str, offsets: list[tuple[int, int]]) -> list[tuple[int, int, str]]:
+    """First token, token after the last, and letters of each word of a text.
 
     Where a token reaches over the cut of a long run it belongs to the part it begins in, whole.
     """
@@ -212,7 +246,7 @@ def _spans(text: str, offsets: list[tuple[int, int]]) -> list[tuple[int, int, in
         start, stop = word_tokens(offsets, match.start(), match.end(), first=stop)
         if start < stop:
             covered = text[offsets[start][0] : offsets[stop - 1][1]].strip()
-            spans.append((start, stop, len(covered.encode())))
+            spans.append((start, stop, covered))
     return spans
 
 

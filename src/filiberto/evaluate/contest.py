@@ -2,14 +2,11 @@
 
     labelled folders -> tasks; model, random weights, others -> evaluations/KEY.json -> table
 
-A probe takes minutes, so each is kept as soon as it is done, under a key of all that it follows
-from: weights, data and budget. A report that is made again, or was stopped, takes it from there.
+A probe takes minutes, so each is kept as soon as it is done.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from itertools import pairwise
@@ -21,18 +18,16 @@ import numpy as np
 from filiberto.config import EvaluateConfig
 from filiberto.console import progress, say
 from filiberto.evaluate import probes, tuning
+from filiberto.evaluate.kept import digest_of, kept
 from filiberto.evaluate.labelled import read_folder
-from filiberto.evaluate.model import model_folder
 from filiberto.evaluate.parsing import ParseTask
 from filiberto.evaluate.probes import Contestant
 from filiberto.evaluate.seen import seen_sentences
 from filiberto.evaluate.sorting import ClassTask
 from filiberto.evaluate.tagging import EntityTask, TagTask
 from filiberto.evaluate.tasks import Counts, Task
-from filiberto.runfolder import safeio
 from filiberto.train import hardware
 
-KEPT = "evaluations"
 TITLES = {
     "UPOS": "Parts of speech",
     "UFeats": "Morphological features",
@@ -94,31 +89,38 @@ def contest(
         seen = [flat[a:b] for a, b in pairwise(edges)]
     entries = []
     for task, there in zip(tasks, seen, strict=True):
-        rows = [("model", kept_probe(run, task, own)), ("random", kept_probe(run, task, random))]
-        rows += [("against", kept_probe(run, task, other)) for other in others]
+        rows = [("model", _kept_probe(run, task, own)), ("random", _kept_probe(run, task, random))]
+        rows += [("against", _kept_probe(run, task, other)) for other in others]
         rows.append(("majority", {"name": MAJORITY, "found": [task.majority().tolist()]}))
         entries += [_entry(task, n, rows, there) for n in range(len(task.measures))]
     return entries
 
 
-def kept_probe(run: Path, task: Task, contestant: Contestant) -> dict[str, Any]:
+def _kept_probe(run: Path, task: Task, contestant: Contestant) -> dict[str, Any]:
     """What a contestant comes to, from the run folder where it is known."""
-    path = run / KEPT / f"{_key(task, contestant)}.json"
-    if path.is_file():
-        return safeio.read_json(path, hint="delete it and evaluate again")
-    path.parent.mkdir(exist_ok=True)
     machine = hardware.find_hardware()
     title = f"{task.name}: {contestant.name}"
-    with progress(title, total=probes.trainings(), unit="trainings") as advance:
-        row = probes.probe(task, contestant, machine=machine, advance=advance)
-    made = {**asdict(row), "found": row.found.tolist(), "task": task.name}
-    safeio.write_json(path, made)
-    first = " · ".join(
-        f"{measure} {100 * probes.summary(row.found[:, n])['mean']:.1f}"
-        for n, measure in enumerate(task.measures)
-    )
-    say(f"{title}: {first}")
-    return made
+
+    def find_out() -> dict[str, Any]:
+        with progress(title, total=probes.trainings(), unit="trainings") as advance:
+            row = probes.probe(task, contestant, machine=machine, advance=advance)
+        means = [probes.summary(row.found[:, n])["mean"] for n in range(len(task.measures))]
+        shown = zip(task.measures, means, strict=True)
+        say(f"{title}: " + " · ".join(f"{name} {100 * mean:.1f}" for name, mean in shown))
+        return {**asdict(row), "found": row.found.tolist()}
+
+    follows = {
+        "version": _VERSION,
+        "task": task.name,
+        "data": task.data.digest,
+        "random": contestant.random,
+        "model": digest_of(contestant.folder, weights=not contestant.random),
+        "rates": probes.LEARNING_RATES,
+        "seeds": probes.SEEDS,
+        "budget": [tuning.EPOCHS, tuning.MAX_STEPS, tuning.LOOK_STEPS, tuning.ROWS],
+        "precision": machine.precision,
+    }
+    return {**kept(run, follows, find_out), "name": contestant.name}
 
 
 def _entry(
@@ -145,23 +147,3 @@ def _entry(
         "seen_sentences": None if seen is None else sum(seen),
         "rows": table,
     }
-
-
-def _key(task: Task, contestant: Contestant) -> str:
-    """A name for all that a probe's result follows from."""
-    folder = model_folder(contestant.folder)
-    files = [folder / "config.json", folder / "tokenizer.json"]
-    files += [] if contestant.random else sorted(folder.glob("*.safetensors"))
-    machine = hardware.find_hardware()
-    follows = {
-        "version": _VERSION,
-        "task": task.name,
-        "data": task.data.digest,
-        "random": contestant.random,
-        "model": [safeio.sha256_of(file) for file in files],
-        "rates": probes.LEARNING_RATES,
-        "seeds": probes.SEEDS,
-        "budget": [tuning.EPOCHS, tuning.MAX_STEPS, tuning.LOOK_STEPS, tuning.ROWS],
-        "precision": machine.precision,
-    }
-    return hashlib.sha256(json.dumps(follows, sort_keys=True).encode()).hexdigest()[:24]

@@ -76,6 +76,6 @@ def blank_window(reader: Reader, text: str, word: str) -> Window:
     filled = f"{before}{word}{after}"
     encoding = reader.tokenizer.encode(filled, add_special_tokens=False)
     start, stop = word_tokens(encoding.offsets, len(before), len(before) + len(word))
-    hidden = HiddenWord(start + 1, stop + 1, len(word.encode()))
+    hidden = HiddenWord(start + 1, stop + 1, word)
     bos, eos = reader.special_ids["<s>"], reader.special_ids["</s>"]
     return Window([bos, *encoding.ids, eos], [hidden])
