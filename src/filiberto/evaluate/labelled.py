@@ -98,7 +98,7 @@ def read_file(path: Path, layout: Literal["conllu", "iob", "classes"]) -> list[S
     if layout == "classes":
         return list(_classes(path, lines))
     make = _tree if layout == "conllu" else _tagged
-    return [make(path, block) for block in _blocks(lines)]
+    return [sentence for block in _blocks(lines) if (sentence := make(path, block)).words]
 
 
 _SUFFIXES = {"conllu": (".conllu",), "iob": (".tsv", ".txt", ".iob", ".iob2"), "classes": (".tsv",)}

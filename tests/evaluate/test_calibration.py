@@ -1,0 +1,32 @@
+"""Single hidden tokens."""
+
+import numpy as np
+import pytest
+
+from filiberto.evaluate.calibration import Calibration
+
+
+def test_a_model_that_is_as_often_right_as_it_believes_has_no_error() -> None:
+    found = Calibration()
+    right = np.array([True] * 3 + [False] * 7)
+    found.add(np.full(10, 0.3), right, right)
+    facts = found.facts()
+    assert facts["calibration"]["expected_error"] == pytest.approx(0.0)
+    assert facts["token_accuracy"] == {"top1": 0.3, "top5": 0.3, "tokens": 10}
+
+
+def test_the_error_is_the_gap_of_each_bin_weighted_by_its_tokens() -> None:
+    found = Calibration()
+    found.add(np.array([0.95] * 4), np.array([True, True, False, False]), np.ones(4, bool))
+    found.add(np.array([0.15] * 12), np.zeros(12, bool), np.zeros(12, bool))
+    # 4 of 16 tokens are off by 0.45, 12 of 16 by 0.15.
+    assert found.facts()["calibration"]["expected_error"] == pytest.approx(
+        (4 * 0.45 + 12 * 0.15) / 16
+    )
+    assert [b["count"] for b in found.facts()["calibration"]["bins"]] == [12, 4]
+    assert found.facts()["token_accuracy"]["top5"] == pytest.approx(4 / 16)
+
+
+def test_of_nothing_nothing_is_known() -> None:
+    assert Calibration().facts()["token_accuracy"]["tokens"] == 0
+    assert Calibration().facts()["calibration"]["bins"] == []

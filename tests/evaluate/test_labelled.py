@@ -1,0 +1,92 @@
+"""Readers of labelled text."""
+
+from pathlib import Path
+
+import pytest
+
+from filiberto.errors import BadDataError, UsageError
+from filiberto.evaluate.labelled import iob2, read_file, read_folder
+
+TREE = """\
+# sent_id = 1
+# text = Vado alla casa.
+1\tVado\tandare\tVERB\t_\tMood=Ind|Number=Sing\t0\troot\t_\t_
+2-3\talla\t_\t_\t_\t_\t_\t_\t_\t_
+2\ta\ta\tADP\t_\t_\t4\tcase\t_\t_
+3\tla\til\tDET\t_\tGender=Fem\t4\tdet\t_\t_
+3.1\tnulla\t_\t_\t_\t_\t_\t_\t_\t_
+4\tcasa\tcasa\tNOUN\t_\tGender=Fem\t1\tobl\t_\tSpaceAfter=No
+5\t.\t.\tPUNCT\t_\t_\t1\tpunct\t_\t_
+"""
+
+
+def test_a_tree_has_its_words_without_contractions_and_empty_nodes(tmp_path: Path) -> None:
+    path = tmp_path / "x.conllu"
+    path.write_text(TREE + "\n" + TREE.replace("# text", "# other"), encoding="utf-8")
+    first, second = read_file(path, "conllu")
+    assert first.words == ("Vado", "a", "la", "casa", ".")
+    assert first.text == "Vado alla casa."
+    assert second.text == "Vado a la casa ."
+    assert first.labels["upos"] == ("VERB", "ADP", "DET", "NOUN", "PUNCT")
+    assert first.labels["head"] == ("0", "4", "4", "1", "1")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "where"),
+    [
+        ("4\tcasa", "9\tcasa", r"line 8: '9\\tcasa"),
+        ("\t4\tdet", "\tx\tdet", r"line 6: .* the number of its head"),
+        ("\t0\troot", "\t77\troot", r"heads that are words of the sentence"),
+        ("\tSpaceAfter=No", "", r"line 8: .* ten columns"),
+    ],
+)
+def test_what_is_no_tree_is_refused_by_its_line(
+    tmp_path: Path, old: str, new: str, where: str
+) -> None:
+    path = tmp_path / "x.conllu"
+    path.write_text(TREE.replace(old, new), encoding="utf-8")
+    with pytest.raises(BadDataError, match=where):
+        read_file(path, "conllu")
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ("O ORG ORG LOC O", "O B-ORG I-ORG B-LOC O"),
+        ("B-PER I-PER B-PER O I-LOC", "B-PER I-PER B-PER O B-LOC"),
+        ("I-PER I-ORG", "B-PER B-ORG"),
+    ],
+)
+def test_bare_types_and_old_iob_become_iob2(labels: str, expected: str) -> None:
+    assert iob2(labels.split()) == expected.split()
+
+
+def test_entities_are_read_with_tabs_or_spaces(tmp_path: Path) -> None:
+    path = tmp_path / "x.tsv"
+    path.write_text("-DOCSTART- O\n\nil\tO\nRegno\tLOC\nUnito\tLOC\n\nMaria B-PER\n", "utf-8")
+    first, second = read_file(path, "iob")
+    assert first.labels["entity"] == ("O", "B-LOC", "I-LOC")
+    assert second.words == ("Maria",)
+    path.write_text("il\tO\nRegno\n", "utf-8")
+    with pytest.raises(BadDataError, match="line 2: 'Regno'"):
+        read_file(path, "iob")
+
+
+def test_without_dev_a_tenth_of_train_is_set_apart_always_the_same(tmp_path: Path) -> None:
+    lines = [f"frase numero {n}\t{n % 2}" for n in range(200)]
+    (tmp_path / "a-train.tsv").write_text("\n".join(lines), encoding="utf-8")
+    (tmp_path / "a-test.tsv").write_text("prova\t1\n", encoding="utf-8")
+    found = read_folder(tmp_path, "classes")
+    assert 10 <= len(found.parts["dev"]) <= 30
+    assert len(found.parts["dev"]) + len(found.parts["train"]) == 200
+    assert read_folder(tmp_path, "classes").parts == found.parts
+    (tmp_path / "a-dev.tsv").write_text("questa\t0\n", encoding="utf-8")
+    assert len(read_folder(tmp_path, "classes").parts["train"]) == 200
+
+
+def test_a_part_that_is_missing_is_named(tmp_path: Path) -> None:
+    (tmp_path / "x-train.conllu").write_text(TREE, encoding="utf-8")
+    with pytest.raises(UsageError, match="has no test sentences"):
+        read_folder(tmp_path, "conllu")
+    with pytest.raises(UsageError, match="nowhere: no such folder"):
+        read_folder(tmp_path / "nowhere", "conllu")

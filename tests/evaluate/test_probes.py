@@ -1,0 +1,228 @@
+"""Fine-tuning within a budget, and the figures that come of it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from filiberto import evaluate
+from filiberto.config import EvaluateConfig
+from filiberto.evaluate import contest, probes, tuning
+from filiberto.evaluate.labelled import Labelled, Sentence
+from filiberto.evaluate.model import Reader, load_reader
+from filiberto.evaluate.parsing import ParseTask
+from filiberto.evaluate.pretrained import new_parameters
+from filiberto.evaluate.probes import Contestant, summary
+from filiberto.evaluate.sorting import ClassTask
+from filiberto.evaluate.tagging import EntityTask, TagTask, right_entities
+from filiberto.evaluate.tasks import Task
+from filiberto.evaluate.tuning import batch_of, encode, fine_tune, scores
+from filiberto.train import hardware
+
+NOUNS = {"casa": "Fem", "libro": "Masc", "porta": "Fem", "treno": "Masc", "strada": "Fem"}
+VERBS = ("vedo", "prendo", "cerco")
+
+
+def sentence(number: int, *, shuffled: bool = False) -> Sentence:
+    """`vedo la casa`: a verb, an article that agrees, a noun; a tag follows from its word."""
+    draw = np.random.default_rng([number, 7])
+    noun = list(NOUNS)[draw.integers(len(NOUNS))]
+    gender = NOUNS[noun]
+    words = (VERBS[draw.integers(3)], "la" if gender == "Fem" else "il", noun)
+    upos = ("VERB", "DET", "NOUN")
+    if shuffled:
+        upos = tuple(draw.permutation(upos).tolist())
+    labels = {
+        "upos": upos,
+        "feats": ("Person=1", f"Gender={gender}", f"Gender={gender}"),
+        "head": ("0", "3", "1"),
+        "deprel": ("root", "det", "obj"),
+        "entity": ("O", "O", "B-LOC" if noun == "strada" else "O"),
+        "class": (gender,),
+    }
+    return Sentence(words=words, text=" ".join(words), labels=labels)
+
+
+def labelled(**options: Any) -> Labelled:
+    rows = [sentence(n, **options) for n in range(120)]
+    parts = {"train": rows[:80], "dev": rows[80:100], "test": rows[100:]}
+    return Labelled("toy", parts, "digest")
+
+
+@pytest.fixture(scope="module")
+def reader(mini_run: Path) -> Reader:
+    return load_reader(mini_run)
+
+
+def tuned(task: Task, reader: Reader, folder: Path) -> list[float]:
+    """The scores on the test part."""
+    torch.manual_seed(0)
+    model = task.new_model(folder, random=False)
+    parts = {part: encode(reader, rows) for part, rows in task.data.parts.items()}
+    machine = hardware.find_hardware(precision="fp32")
+    pad_id = reader.special_ids["<pad>"]
+    made = fine_tune(
+        *(task, model, parts["train"], parts["dev"]),
+        peak_lr=1e-3, seed=0, pad_id=pad_id, machine=machine,
+    )  # fmt: skip
+    return scores(tuning.counts(task, made.model, parts["test"], pad_id=pad_id, machine=machine))
+
+
+@pytest.mark.parametrize("make", [TagTask, EntityTask, ParseTask, ClassTask])
+def test_what_follows_from_the_words_is_learned(make: Any, reader: Reader, mini_run: Path) -> None:
+    found = tuned(make(labelled()), reader, mini_run / "model")
+    assert min(found) > 0.9, found
+
+
+def test_what_follows_from_nothing_is_not(reader: Reader, mini_run: Path) -> None:
+    upos, _ = tuned(TagTask(labelled(shuffled=True)), reader, mini_run / "model")
+    assert upos < 0.6  # a third is chance
+
+
+def test_words_begin_where_their_letters_do(reader: Reader) -> None:
+    row = sentence(0)
+    (found,) = encode(reader, [row])
+    tokens = [reader.tokenizer.decode([found.input_ids[place]]).strip() for place in found.first]
+    assert all(word.startswith(token) for word, token in zip(row.words, tokens, strict=True))
+    joined = reader.tokenizer.encode(" ".join(row.words)).ids
+    assert found.input_ids == joined
+
+
+def test_what_is_longer_than_the_model_reads_counts_as_wrong(
+    reader: Reader, mini_run: Path
+) -> None:
+    many = Sentence(words=("casa",) * 3_000, text="", labels={"class": ("Fem",)})
+    (found,) = encode(reader, [many])
+    assert len(found.input_ids) == reader.max_length
+    assert found.first[0] == 1
+    assert found.first[-1] == 0
+    batch = batch_of([found], pad_id=1)
+    assert 0 < int(batch.words.sum()) < 3_000
+
+
+def test_only_the_head_is_new(mini_run: Path) -> None:
+    model = TagTask(labelled()).new_model(mini_run / "model", random=False)
+    names = {name for name, p in model.named_parameters() if p in new_parameters(model)}
+    assert names == {
+        "head.dense.weight",
+        "head.norm.weight",
+        "classifier.weight",
+        "classifier.bias",
+    }
+    torch.manual_seed(1)
+    random = TagTask(labelled()).new_model(mini_run / "model", random=True)
+    trained = dict(load_reader(mini_run).model.base_model.named_parameters())
+    for name, parameter in model.base_model.named_parameters():
+        assert torch.equal(parameter, trained[name])
+    other = dict(random.base_model.named_parameters())["embeddings.tok_embeddings.weight"]
+    assert not torch.equal(other, trained["embeddings.tok_embeddings.weight"])
+
+
+def test_entities_are_right_as_a_whole_or_not_at_all() -> None:
+    truth = ["B-PER", "I-PER", "O", "B-LOC"]
+    found = right_entities([["B-PER", "O", "O", "B-LOC"]], [truth])
+    # One of two entities, one of two said: F1 = 2 / (2 + 2).
+    assert scores(found) == [0.5]
+    assert scores(right_entities([["O"] * 4], [["O"] * 4])) == [0.0]
+
+
+def test_the_rule_of_the_most_frequent_label_takes_no_model() -> None:
+    assert scores(TagTask(labelled()).majority()) == [1.0, 1.0]
+    assert scores(ParseTask(labelled()).majority()) == [1.0, 1.0]
+    assert scores(EntityTask(labelled()).majority()) == [1.0]
+    test = labelled().parts["test"]
+    share = sum(s.labels["class"][0] == "Fem" for s in test) / len(test)
+    assert scores(ClassTask(labelled()).majority()) == [
+        pytest.approx(max(share, 1 - share), abs=0.3)
+    ]
+
+
+def test_the_interval_holds_the_mean_and_narrows_with_sentences() -> None:
+    draw = np.random.default_rng(0)
+
+    def interval(sentences: int) -> dict[str, Any]:
+        right = draw.binomial(10, 0.8, size=(3, sentences))
+        return summary(np.stack([right, np.full_like(right, 10)], -1).astype(float))
+
+    few, many = interval(50), interval(5_000)
+    for found in (few, many):
+        assert found["low"] < found["mean"] < found["high"]
+        assert len(found["scores"]) == 3
+    # Three seeds of 50 sentences of 10 words: an error of sqrt(.16 / 1500) = 0.0103 to each side.
+    assert 0.02 < few["high"] - few["low"] < 0.07
+    assert many["high"] - many["low"] < 0.01
+
+
+def write_bank(folder: Path) -> Path:
+    folder.mkdir()
+    for part, rows in labelled().parts.items():
+        blocks = []
+        for row in rows:
+            columns = zip(
+                *(row.labels[k] for k in ("upos", "feats", "head", "deprel")), strict=True
+            )
+            lines = [
+                f"{n}\t{word}\t_\t{upos}\t_\t{feats}\t{head}\t{name}\t_\t_"
+                for n, (word, (upos, feats, head, name)) in enumerate(
+                    zip(row.words, columns, strict=True), 1
+                )
+            ]
+            blocks.append("\n".join(lines))
+        (folder / f"toy-ud-{part}.conllu").write_text("\n\n".join(blocks) + "\n", encoding="utf-8")
+    return folder
+
+
+def test_the_report_has_rows_that_tell_what_a_score_is_worth_and_keeps_them(
+    mini_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tuning, "MAX_STEPS", 4)
+    run = tmp_path / "run"
+    run.mkdir()
+    for name in ("model", "corpus", "tokenizer"):
+        (run / name).symlink_to(mini_run / name)
+    settings = EvaluateConfig(
+        treebank=str(write_bank(tmp_path / "bank")), against=(str(mini_run),), max_bytes=2_000
+    )
+    evaluate.build(run, settings=settings)
+    metrics = json.loads((run / "report" / "metrics.json").read_text())
+    assert [entry["measure"] for entry in metrics["probes"]] == ["UPOS", "UFeats", "LAS", "UAS"]
+    for entry in metrics["probes"]:
+        assert [row["kind"] for row in entry["rows"]] == ["model", "random", "against", "majority"]
+        assert [row["name"] for row in entry["rows"]] == [
+            *("run", contest.RANDOM, "mini", contest.MAJORITY)
+        ]
+        model, _, against, _ = (row["scores"] for row in entry["rows"])
+        assert model == against  # it is the same model
+        assert len(model) == len(probes.SEEDS)
+        assert entry["seen_sentences"] == 0
+    assert metrics["against"][0]["bits_per_byte"] == metrics["bits_per_byte"]
+
+    def fails(*_: Any, **__: Any) -> Any:
+        raise AssertionError("it is known")
+
+    monkeypatch.setattr(probes, "fine_tune", fails)
+    evaluate.build(run, settings=settings, force=True)
+    assert json.loads((run / "report" / "metrics.json").read_text()) == metrics
+    text = (run / "report" / "manifest.json").read_text()
+    assert str(tmp_path) not in text
+
+
+def test_a_probe_of_a_random_model_is_of_random_weights(
+    reader: Reader, mini_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tuning, "MAX_STEPS", 2)
+    machine = hardware.find_hardware(precision="fp32")
+    trained, random = (
+        probes.probe(
+            TagTask(labelled()),
+            Contestant("x", mini_run / "model", reader, random=random),
+            machine=machine,
+            advance=lambda n: None,
+        )
+        for random in (False, True)
+    )
+    assert trained.steps == random.steps == 2 * probes.trainings()
+    assert not np.array_equal(trained.found, random.found)
