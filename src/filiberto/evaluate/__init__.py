@@ -82,7 +82,8 @@ def build(
     def figures(place: Path) -> dict[str, Any]:
         reader = _open(place)
         found = {**_measure(reader, run, settings), "prompts": answer_prompts(reader, prompts)}
-        found |= {"pseudo_likelihood": _likelihood(reader, run, settings)}
+        likelihood = _likelihood(reader, run, settings)
+        found |= {"pseudo_likelihood": likelihood} if likelihood else {}
         found |= {"pairs": _judge(reader, pairs)} if pairs else {}
         return found | ({"choices": _choose(reader, choices)} if choices else {})
 
@@ -92,7 +93,8 @@ def build(
         metrics = {**_trained(run), **figures(run)}
         if initial.of(run):
             metrics["before"] = figures(run / initial.INITIAL)
-    metrics["marks"] = None if marked is None else marks.fold(metrics["prompts"], marked)
+    metrics.pop("marks", None)
+    metrics |= {"marks": marks.fold(metrics["prompts"], marked)} if marked else {}
     with safeio.new_folder(run / "report") as folder:
         safeio.write_json(folder / "metrics.json", metrics)
         safeio.write_bytes(folder / "summary.txt", (summary_text(metrics) + "\n").encode())
