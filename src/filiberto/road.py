@@ -43,6 +43,11 @@ def run(
     start = time.monotonic()
     if recipe.init_from:
         initial.check(run, Path(recipe.init_from))
+    if recipe.evaluate.pairs:
+        from filiberto.evaluate.pair_files import read_pairs
+
+        for path in recipe.evaluate.pairs:
+            read_pairs(Path(path))  # no hours of training before a file that is not there
     demo = PHRASEBOOK in recipe.text
     if demo:
         say(_DEMO.format(run=run))

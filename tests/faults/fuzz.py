@@ -11,6 +11,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import atheris
@@ -18,9 +19,11 @@ import atheris
 with atheris.instrument_imports(include=["filiberto"]):
     from filiberto import initial
     from filiberto.errors import UserError
+    from filiberto.evaluate.marks import read_marks
+    from filiberto.evaluate.pair_files import read_pairs
     from filiberto.evaluate.prompts import read_prompts
     from filiberto.recipe import load_recipe
-    from filiberto.runfolder import manifest, store
+    from filiberto.runfolder import manifest, safeio, store
     from filiberto.tokenizer import bpe
     from filiberto.tokens.shards import open_shard
     from filiberto.train.records import METRICS, read_lines
@@ -71,6 +74,20 @@ def prompts(data: bytes) -> None:
     read_prompts(path)
 
 
+def pairs(data: bytes) -> None:
+    """Read a file of minimal pairs."""
+    path = FOLDER / "pairs.tsv"
+    path.write_bytes(data)
+    read_pairs(path)
+
+
+def marks(data: bytes) -> None:
+    """Read the marks of a sheet of prompts, and write them as a run keeps them."""
+    path = FOLDER / "marks.json"
+    path.write_bytes(data)
+    safeio.write_json(path, asdict(read_marks(path)))
+
+
 def tokenizer(data: bytes) -> None:
     """Read the two files of a tokenizer, which stand one after the other."""
     first, _, second = data.partition(b"\x1e")
@@ -87,7 +104,10 @@ def configuration(data: bytes) -> None:
 
 READERS: dict[str, Callable[[bytes], None]] = {
     reader.__name__: reader
-    for reader in (shard, checkpoint, stage, records, recipe, prompts, tokenizer, configuration)
+    for reader in (
+        *(shard, checkpoint, stage, records, recipe),
+        *(prompts, pairs, marks, tokenizer, configuration),
+    )
 }
 
 

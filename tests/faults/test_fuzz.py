@@ -1,6 +1,7 @@
 """What reads our own formats, and those that a user hands in, under a coverage-guided fuzzer."""
 
 import importlib.util
+import json
 import re
 import subprocess
 import sys
@@ -18,6 +19,8 @@ RUNS = {
     "records": 10_000,
     "recipe": 5_000,
     "prompts": 10_000,
+    "pairs": 10_000,
+    "marks": 10_000,
     "tokenizer": 3_000,
     "configuration": 1_000,
 }
@@ -46,6 +49,19 @@ def seeds(reader: str, run: Path) -> list[bytes]:
         small.add_special_tokens(["<s>", "<pad>", "</s>", "<unk>", "<mask>"])
         config = (run / "tokenizer" / "tokenizer_config.json").read_bytes()
         return [small.to_str().encode() + b"\x1e" + config]
+    if reader == "pairs":
+        layouts = (
+            "good\tbad\tphenomenon\nAnna va\tAnna vado\tperson\n",
+            'sen\twrong_sen\tphenomenon\n"Lei ""va"""\tLei vado\tSV-P\n',
+            "pattern\tform\tclass\tprefix\tsent\n"
+            "A\tva\tcorrect\tlei\tlei dice <eos>\nA\tvado\twrong\tlei\tlei dice <eos>\n",
+        )
+        return [layout.encode() for layout in layouts]
+    if reader == "marks":
+        mark = {"text": "ciao <mask>", "hole": 1, "word": "come", "mark": "right"}
+        note = {"text": "ciao <mask>", "note": "bene"}
+        head = {"format": "filiberto-marks", "version": 1}
+        return [json.dumps({**head, "marks": [mark], "notes": [note]}).encode()]
     return [path.read_bytes() for path in files[reader]]
 
 

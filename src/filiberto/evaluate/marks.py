@@ -98,12 +98,14 @@ def fold(prompts: Iterable[dict[str, Any]], marks: Marks) -> dict[str, Any]:
     known = {(mark.text, mark.hole, mark.word): mark for mark in marks.marks}
     words: list[Mark] = []
     first: list[str] = []
-    texts = {prompt["text"]: prompt for prompt in prompts}
-    for text, prompt in texts.items():
+    asked = first_of_each(prompts, "text")
+    for prompt in asked:
         for number, hole in enumerate(prompt.get("holes", [prompt]), 1):
-            shown = [known.get((text, number, filler["word"])) for filler in hole["top"]]
+            fillers = [filler["word"] for filler in first_of_each(hole["top"], "word")]
+            shown = [known.get((prompt["text"], number, word)) for word in fillers]
             words += [mark for mark in shown if mark is not None]
             first += [mark.mark for mark in shown[:1] if mark is not None]
+    texts = {prompt["text"] for prompt in asked}
     counts = Counter(mark.mark for mark in words)
     return {
         **{judgement: counts[judgement] for judgement in get_args(Judgement)},
@@ -111,6 +113,17 @@ def fold(prompts: Iterable[dict[str, Any]], marks: Marks) -> dict[str, Any]:
         "words": [asdict(mark) for mark in words],
         "notes": [asdict(note) for note in marks.notes if note.text in texts],
     }
+
+
+def first_of_each(entries: Iterable[dict[str, Any]], key: str) -> list[dict[str, Any]]:
+    """The entries without those whose value of `key` came before: nobody marks a thing twice.
+
+    A prompt may stand in a file twice, and two tokens may spell one word, with a space and without.
+    """
+    found: dict[Any, dict[str, Any]] = {}
+    for entry in entries:
+        found.setdefault(entry[key], entry)
+    return list(found.values())
 
 
 def read_marks(path: Path) -> Marks:

@@ -15,7 +15,6 @@ Source:
 from __future__ import annotations
 
 import csv
-import io
 import unicodedata
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -133,7 +132,8 @@ def _sentence(row: Mapping[str, str]) -> str:
 
 def _rows(path: Path, text: str) -> Iterator[tuple[int, dict[str, str]]]:
     """The rows of a table with a header, each with the number of its last line."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter="\t", strict=True)
+    lines = (f"{line}\n" for line in text.split("\n"))
+    reader = csv.reader(lines, delimiter="\t", strict=True)
     try:
         header = next(reader)
         for cells in reader:

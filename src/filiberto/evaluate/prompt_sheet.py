@@ -62,12 +62,12 @@ def page(name: str, prompts: list[dict[str, Any]], marked: marks.Marks | None) -
 
     Args:
         name: of the run.
-        prompts: as `answer_prompts` gives them; a text that comes twice is shown once.
+        prompts: as `answer_prompts` gives them; of one that comes twice the first is shown.
         marked: what is marked to begin with.
     """
     import jinja2
 
-    cards = [_card(prompt) for prompt in {p["text"]: p for p in reversed(prompts)}.values()][::-1]
+    cards = [_card(prompt) for prompt in marks.first_of_each(prompts, "text")]
     shown = json.dumps([name, cards], sort_keys=True)
     texts = {card["text"] for card in cards}
     known = marked or marks.Marks((), ())
@@ -95,9 +95,7 @@ def _card(prompt: dict[str, Any]) -> dict[str, Any]:
         "note": prompt["note"],
         "problem": prompt["problem"],
         "holes": [
-            # Two tokens may spell one word, with and without a space.
-            list({filler["word"]: filler for filler in reversed(hole["top"])}.values())[::-1]
-            for hole in prompt.get("holes", [prompt])
+            marks.first_of_each(hole["top"], "word") for hole in prompt.get("holes", [prompt])
         ],
     }
 

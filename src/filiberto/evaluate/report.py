@@ -55,18 +55,21 @@ def _likelihood_lines(metrics: dict[str, Any]) -> list[str]:
     ]
 
 
-def _pair_lines(rows: list[dict[str, Any]]) -> list[str]:
+def _pair_lines(found: list[dict[str, Any]]) -> list[str]:
     """All pairs, then those of each phenomenon where there are several."""
-    if not rows:
+    if not found:
         return []
-    *some, over_all = rows
-    lines = [f"minimal pairs        {_share(over_all)}: the good sentence is likelier"]
-    return lines + [f"  {_share(row)}  {row['phenomenon']}" for row in some if len(some) > 1]
+    *some, over_all = found
+    lines = [f"minimal pairs        {_share(over_all)} good sentences are likelier than the bad"]
+    width = max(len(row["phenomenon"]) for row in some)
+    rows = (f"  {row['phenomenon']:<{max(18, width)}} {_share(row)}" for row in some)
+    return [*lines, *(rows if len(some) > 1 else ())]
 
 
 def _share(row: dict[str, Any]) -> str:
     accuracy, low, high = (100 * row[key] for key in ("accuracy", "low", "high"))
-    return f"{accuracy:.1f} %   ({low:.1f} to {high:.1f})   {row['right']:,} of {row['count']:,}"
+    share = f"{accuracy:.1f} %   ({low:.1f} to {high:.1f})"
+    return f"{share:<26}{row['right']:,} of {row['count']:,}"
 
 
 def _marks_lines(marks: dict[str, Any] | None) -> list[str]:
