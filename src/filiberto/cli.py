@@ -33,7 +33,18 @@ from filiberto.signals import leaving_at_once
 
 DEMO_RUN = Path("runs/demo")
 
-_ALL = (*COMMANDS, "resume", "finish", "fill", "prompts", "look", "languages", "recipes", "doctor")
+_ALL = (
+    *COMMANDS,
+    "resume",
+    "finish",
+    "fill",
+    "prompts",
+    "tune",
+    "look",
+    "languages",
+    "recipes",
+    "doctor",
+)
 
 HELP = f"""\
 filiberto {__version__}: a BERT for your language, from your text, on your hardware
@@ -49,7 +60,7 @@ one stage of a run:
   filiberto tokenizer RUN             learn a vocabulary
   filiberto tokens RUN                turn the text into shards of token ids
   filiberto train RUN                 train, or go on where a stopped training was
-  filiberto evaluate RUN              bits per byte, accuracy and prompts
+  filiberto evaluate RUN              the report: figures, prompts, and others to compare with
 
 a run that was stopped, or that you want otherwise:
   filiberto resume RUN                go on, here or from a backup on another machine
@@ -59,6 +70,7 @@ a run that was stopped, or that you want otherwise:
 a finished run:
   filiberto fill RUN "ciao <mask> va?"   fill holes: <mask> is one token, ___ one word
   filiberto prompts RUN                  a page on which a native speaker marks the filled prompts
+  filiberto tune RUN train.conllu        a tagger for words, to keep (parts of speech, names)
   filiberto look RUN [STAGE]             what lies at each stop of the road
 
   filiberto languages [te]          what there is for a language: open text, labels, encoders
@@ -141,6 +153,8 @@ def _dispatch(command: str, arguments: list[str]) -> None:
         _prompts(arguments)
     elif command == "look":
         _look(arguments)
+    elif command == "tune":
+        _tune(arguments)
     elif command == "languages":
         _languages(arguments)
     elif command == "recipes":
@@ -387,6 +401,30 @@ def _prompts(arguments: list[str]) -> None:
         prompt_sheet.take(run, flags.marks)
     else:
         prompt_sheet.write(run, out=flags.out)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TuneArguments:
+    """Flags of `filiberto tune`."""
+
+    dev: Path | None = None
+    """Sentences that choose among three learning rates; without it a tenth of FILE."""
+    test: Path | None = None
+    """Sentences on which the tagger is scored."""
+    out: Path | None = None
+    """The folder to make, in place of RUN/tagger."""
+
+
+def _tune(arguments: list[str]) -> None:
+    run, files, flags = parse_places(
+        "tune", arguments, TuneArguments, usage="RUN FILE", description=_description("tune")
+    )
+    if not files:
+        raise UsageError("no labelled file is named", hint=f"filiberto tune {run} train.conllu")
+    from filiberto.evaluate import tagger
+
+    out = flags.out or run / "tagger"
+    tagger.tune(run, Path(files[0]), dev=flags.dev, test=flags.test, out=out)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from filiberto.evaluate.parsing import ParseTask
 from filiberto.evaluate.pretrained import new_parameters
 from filiberto.evaluate.probes import Contestant, summary
 from filiberto.evaluate.sorting import ClassTask
-from filiberto.evaluate.tagging import EntityTask, TagTask, right_entities
+from filiberto.evaluate.tagging import TagTask, WordTask, right_entities
 from filiberto.evaluate.tasks import Task
 from filiberto.evaluate.tuning import batch_of, encode, fine_tune, scores
 from filiberto.train import hardware
@@ -71,7 +71,7 @@ def tuned(task: Task, reader: Reader, folder: Path) -> list[float]:
     return scores(tuning.counts(task, made.model, parts["test"], pad_id=pad_id, machine=machine))
 
 
-@pytest.mark.parametrize("make", [TagTask, EntityTask, ParseTask, ClassTask])
+@pytest.mark.parametrize("make", [TagTask, WordTask, ParseTask, ClassTask])
 def test_what_follows_from_the_words_is_learned(make: Any, reader: Reader, mini_run: Path) -> None:
     found = tuned(make(labelled()), reader, mini_run / "model")
     assert min(found) > 0.9, found
@@ -132,7 +132,7 @@ def test_entities_are_right_as_a_whole_or_not_at_all() -> None:
 def test_the_rule_of_the_most_frequent_label_takes_no_model() -> None:
     assert scores(TagTask(labelled()).majority()) == [1.0, 1.0]
     assert scores(ParseTask(labelled()).majority()) == [1.0, 1.0]
-    assert scores(EntityTask(labelled()).majority()) == [1.0]
+    assert scores(WordTask(labelled()).majority()) == [1.0]
     test = labelled().parts["test"]
     share = sum(s.labels["class"][0] == "Fem" for s in test) / len(test)
     assert scores(ClassTask(labelled()).majority()) == [

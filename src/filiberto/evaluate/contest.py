@@ -24,7 +24,7 @@ from filiberto.evaluate.parsing import ParseTask
 from filiberto.evaluate.probes import Contestant
 from filiberto.evaluate.seen import seen_sentences
 from filiberto.evaluate.sorting import ClassTask
-from filiberto.evaluate.tagging import EntityTask, TagTask
+from filiberto.evaluate.tagging import TagTask, WordTask
 from filiberto.evaluate.tasks import Counts, Task
 from filiberto.train import hardware
 
@@ -54,7 +54,7 @@ def tasks_of(settings: EvaluateConfig) -> list[Task]:
         bank = read_folder(Path(settings.treebank), "conllu")
         found += [TagTask(bank), ParseTask(bank)]
     if settings.entities is not None:
-        found.append(EntityTask(read_folder(Path(settings.entities), "iob")))
+        found.append(WordTask(read_folder(Path(settings.entities), "iob")))
     if settings.classes is not None:
         found.append(ClassTask(read_folder(Path(settings.classes), "classes")))
     return found

@@ -17,6 +17,7 @@ from typing import Literal
 from filiberto.errors import BadDataError, UsageError
 
 Part = Literal["train", "dev", "test"]
+Layout = Literal["conllu", "iob", "classes"]
 PARTS: tuple[Part, ...] = ("train", "dev", "test")
 
 _DEV_SHARE = 0.1
@@ -48,7 +49,7 @@ class Labelled:
     digest: str
 
 
-def read_folder(folder: Path, layout: Literal["conllu", "iob", "classes"]) -> Labelled:
+def read_folder(folder: Path, layout: Layout) -> Labelled:
     """Read a folder whose files have `train`, `dev` and `test` in their names.
 
     Where there is no `dev`, a tenth of `train`, chosen by hash, is set apart for it.
@@ -75,13 +76,11 @@ def read_folder(folder: Path, layout: Literal["conllu", "iob", "classes"]) -> La
                 f"{' or '.join(_SUFFIXES[layout])}",
             )
     if not parts["dev"]:
-        train = parts["train"]
-        parts["dev"] = [sentence for sentence in train if _set_apart(sentence)]
-        parts["train"] = [sentence for sentence in train if not _set_apart(sentence)]
+        parts["train"], parts["dev"] = set_apart(parts["train"])
     return Labelled(folder.resolve().name, parts, digest.hexdigest())
 
 
-def read_file(path: Path, layout: Literal["conllu", "iob", "classes"]) -> list[Sentence]:
+def read_file(path: Path, layout: Layout) -> list[Sentence]:
     """The sentences of a file.
 
     Raises:
@@ -115,9 +114,20 @@ def _files(folder: Path, part: Part, suffixes: Sequence[str]) -> list[Path]:
     )
 
 
-def _set_apart(sentence: Sentence) -> bool:
-    digest = hashlib.blake2b(sentence.text.encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "little") < _DEV_SHARE * 2**64
+def layout_of(path: Path) -> Layout:
+    """Trees by the file's name, else words and entity labels."""
+    return "conllu" if path.suffix == ".conllu" else "iob"
+
+
+def set_apart(sentences: Sequence[Sentence]) -> tuple[list[Sentence], list[Sentence]]:
+    """A tenth of some sentences, chosen by hash, for dev: the others, and these."""
+
+    def is_apart(sentence: Sentence) -> bool:
+        digest = hashlib.blake2b(sentence.text.encode(), digest_size=8).digest()
+        return int.from_bytes(digest, "little") < _DEV_SHARE * 2**64
+
+    apart = [sentence for sentence in sentences if is_apart(sentence)]
+    return [sentence for sentence in sentences if not is_apart(sentence)], apart
 
 
 Block = list[tuple[int, str]]

@@ -5,12 +5,15 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
+from filiberto.evaluate.probe_lines import probe_lines
+
 
 def summary_text(metrics: dict[str, Any]) -> str:
     """The report as plain lines: the figures, what they mean, the prompts."""
     lines = [
         *_word_lines(metrics),
         *_before_lines(metrics),
+        *_against_lines(metrics.get("against", [])),
         f"masked tokens right  {100 * metrics['validation_accuracy']:.1f} %   "
         f"loss {metrics['validation_loss']:.3f} nats, 15 % of tokens hidden",
     ]
@@ -21,6 +24,7 @@ def summary_text(metrics: dict[str, Any]) -> str:
             f"in {choices['right']} of {choices['count']} sentences",
         )
     lines += [*_likelihood_lines(metrics), *_pair_lines(metrics.get("pairs", []))]
+    lines += probe_lines(metrics.get("probes", []))
     prompts = metrics["prompts"]
     if prompts:
         first = sum(prompt["rank"] == 1 for prompt in prompts)
@@ -42,6 +46,15 @@ def _before_lines(metrics: dict[str, Any]) -> list[str]:
         f"before the training  {before['bits_per_byte']:.3f} bits per byte, "
         f"{100 * before['word_accuracy']:.1f} % of words right"
         + (f", {first} of {len(prompts)} prompts" if prompts else "")
+    ]
+
+
+def _against_lines(others: list[dict[str, Any]]) -> list[str]:
+    return [
+        f"against {other['name']}: {other['bits_per_byte']:.3f} bits per byte, "
+        f"{100 * other['word_accuracy']:.1f} % of words right"
+        for other in others
+        if other["bits_per_byte"] is not None
     ]
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -118,22 +119,33 @@ class TagTask:
 
 
 @dataclass(frozen=True)
-class EntityTask:
-    """Named entities, scored whole: boundaries and type, micro F1.
+class WordTask:
+    """One label for each word: part of speech by itself, or named entities.
+
+    Entities are scored whole, boundaries and type, by micro F1.
 
     Source:
         Tjong Kim Sang and De Meulder 2003, arXiv:cs/0306050, section 4.
     """
 
     data: Labelled
-    name: str = "entities"
-    measures: tuple[str, ...] = ("F1",)
+    layer: Literal["upos", "entity"] = "entity"
+
+    @property
+    def name(self) -> str:
+        """A word for files and tables."""
+        return {"upos": "tags", "entity": "entities"}[self.layer]
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """Accuracy by the name of the layer, or F1."""
+        return {"upos": ("UPOS",), "entity": ("F1",)}[self.layer]
 
     @cached_property
     def labels(self) -> list[str]:
-        """Those of the training part; `O` is the first."""
-        found = {label for s in self.data.parts["train"] for label in s.labels["entity"]}
-        return ["O", *sorted(found - {"O"})]
+        """Those of the training part; `O` is the first where there is one."""
+        found = {label for s in self.data.parts["train"] for label in s.labels[self.layer]}
+        return sorted(found, key=lambda label: (label != "O", label))
 
     def new_model(self, folder: Path, *, random: bool) -> nn.Module:
         """A model of transformers' that classifies tokens."""
@@ -144,27 +156,32 @@ class EntityTask:
         scores = word_states(batch, read(model, batch).logits).float()
         number = {label: n for n, label in enumerate(self.labels)}
         rows = [
-            [number.get(label, IGNORED) for label in s.labels["entity"]] for s in batch.sentences
+            [number.get(label, IGNORED) for label in s.labels[self.layer]] for s in batch.sentences
         ]
         truth = padded(rows, width=scores.shape[1], value=IGNORED)
         truth[~batch.words] = IGNORED
         return functional.cross_entropy(scores.flatten(0, 1), truth.flatten().to(scores.device))
 
     def counts(self, model: nn.Module, batch: Batch) -> Counts:
-        """Twice the entities that are right, and those there are and those said, together."""
-        best = word_states(batch, read(model, batch).logits).argmax(-1)
-        best[~batch.words.to(best.device)] = 0
-        guesses = []
-        for sentence, row in zip(batch.sentences, best.tolist(), strict=True):
-            numbers = row[: len(sentence.words)]
-            labels = [self.labels[number] for number in numbers]
-            guesses.append(iob2([*labels, *["O"] * (len(sentence.words) - len(labels))]))
-        return right_entities(guesses, [s.labels["entity"] for s in batch.sentences])
+        """Words that are right; of entities twice those, over those said and those there are."""
+        best = word_states(batch, read(model, batch).logits).argmax(-1).tolist()
+        guesses = [
+            [self.labels[n] if there else "" for n, there in zip(row, words, strict=True)]
+            for row, words in zip(best, batch.words.tolist(), strict=True)
+        ]
+        said = [row[: len(s.words)] for row, s in zip(guesses, batch.sentences, strict=True)]
+        return self._right(said, batch.sentences)
 
     def majority(self) -> Counts:
         """Each word with its most frequent label."""
-        guesses = [iob2(labels) for labels in most_frequent_labels(self.data, layer("entity"))]
-        return right_entities(guesses, [s.labels["entity"] for s in self.data.parts["test"]])
+        said = most_frequent_labels(self.data, layer(self.layer))
+        return self._right(said, self.data.parts["test"])
+
+    def _right(self, said: Sequence[list[str]], sentences: Sequence[Sentence]) -> Counts:
+        truths = [s.labels[self.layer] for s in sentences]
+        if self.layer == "upos":
+            return right_words(said, truths)
+        return right_entities((iob2([label or "O" for label in row]) for row in said), truths)
 
 
 def right_entities(guesses: Iterable[Sequence[str]], truths: Iterable[Sequence[str]]) -> Counts:

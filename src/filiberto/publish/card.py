@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,39 @@ def model_card(run: Path, *, facts: dict[str, Any], language: str) -> str:
             "It knows what its text says and repeats its errors and biases. Look at the report of "
             "the run before relying on it.",
             "",
+        ]
+    )
+
+
+def tagger_card(metrics: dict[str, Any], *, labels: Sequence[str], base: str) -> str:
+    """The README.md of a tagger.
+
+    Args:
+        metrics: what `filiberto tune` measured.
+        labels: that it gives.
+        base: the model that was fine-tuned.
+    """
+    scores = [f"dev {100 * metrics['dev']:.1f} %"]
+    if test := metrics.get("test"):
+        scores.append(
+            f"test {100 * test['mean']:.1f} % (95 % interval {100 * test['low']:.1f} to "
+            f"{100 * test['high']:.1f}, by resampled sentences)"
+        )
+    sizes = metrics["sentences"]
+    others = [f"{sizes[part]:,} for {part}" for part in ("dev", "test") if part in sizes]
+    return "\n".join(
+        [
+            *("---", "library_name: transformers", "pipeline_tag: token-classification"),
+            *("tags:", "- filiberto", "---", ""),
+            *(f"# {base}, tuned for {metrics['task']}", ""),
+            f"Fine-tuned with filiberto {__version__} on {sizes['train']:,} sentences (and "
+            f"{', '.join(others)}), learning rate {metrics['learning_rate']:g}, the best of three. "
+            f"{metrics['measure']}: {', '.join(scores)}.",
+            *("", f"Labels: {', '.join(labels)}. A word's label is that of its first token.", ""),
+            *("```python", "from transformers import pipeline", ""),
+            'tag = pipeline("token-classification", "path/to/this/folder", '
+            'aggregation_strategy="first")',
+            *("```", ""),
         ]
     )
 

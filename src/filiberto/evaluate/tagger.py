@@ -1,0 +1,118 @@
+"""`filiberto tune`: fine-tune a run's model to label words, and keep what comes of it.
+
+model, train.conllu or train.tsv  ->  three rates, the best on dev  ->  a folder for pipelines
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from filiberto.console import progress, say
+from filiberto.errors import OtherRunError, UsageError
+from filiberto.evaluate.elsewhere import name_of
+from filiberto.evaluate.labelled import (
+    PARTS,
+    Labelled,
+    Part,
+    Sentence,
+    layout_of,
+    read_file,
+    set_apart,
+)
+from filiberto.evaluate.model import load_reader, model_folder
+from filiberto.evaluate.probes import LEARNING_RATES, SEEDS, summary
+from filiberto.evaluate.tagging import WordTask
+from filiberto.evaluate.tuning import Tuned, counts, encode, fine_tune
+from filiberto.publish.card import tagger_card
+from filiberto.runfolder import safeio
+from filiberto.train import hardware
+
+METRICS = "metrics.json"
+
+
+def tune(place: Path, train: Path, *, dev: Path | None, test: Path | None, out: Path) -> None:
+    """Fine-tune a tagger and write it as a folder that `pipeline("token-classification")` loads.
+
+    Args:
+        place: a run or a model folder.
+        train: labelled sentences: .conllu (its parts of speech), or words and entity labels.
+        dev: sentences that choose among three rates; without it a tenth of `train`.
+        test: sentences on which the tagger is scored, if any.
+        out: the folder to make.
+
+    Raises:
+        UsageError: a file is missing.
+        BadDataError: a file cannot be read.
+        OtherRunError: `out` exists and holds no tagger.
+    """
+    if out.exists() and not (out / METRICS).is_file():
+        raise OtherRunError(f"{out} exists and holds no tagger", hint="name another with --out")
+    task = _task(train, dev, test)
+    reader = load_reader(place)
+    machine = hardware.find_hardware()
+    hardware.keep_freed_memory()
+    pad_id = reader.special_ids["<pad>"]
+    parts = {part: encode(reader, rows) for part, rows in task.data.parts.items()}
+    tried: list[tuple[float, Tuned]] = []
+    with progress("tune", total=len(LEARNING_RATES), unit="trainings") as advance:
+        for rate in LEARNING_RATES:
+            torch.manual_seed(SEEDS[0])
+            model = task.new_model(model_folder(place), random=False)
+            made = fine_tune(
+                *(task, model, parts["train"], parts["dev"]),
+                peak_lr=rate, seed=SEEDS[0], pad_id=pad_id, machine=machine,
+            )  # fmt: skip
+            tried.append((rate, made))
+            advance(1)
+    rate, best = max(tried, key=lambda one: one[1].dev[0])
+    metrics: dict[str, Any] = {
+        "task": task.name,
+        "measure": task.measures[0],
+        "learning_rate": rate,
+        "dev": best.dev[0],
+        "sentences": {part: len(rows) for part, rows in task.data.parts.items() if rows},
+    }
+    if test is not None:
+        found = counts(task, best.model, parts["test"], pad_id=pad_id, machine=machine)
+        metrics["test"] = summary(found)
+    _write(out, task, best, place=place, metrics=metrics)
+    scores = [f"dev {100 * metrics['dev']:.1f} %"]
+    scores += [f"test {100 * metrics['test']['mean']:.1f} %"] if test is not None else []
+    say(f"{metrics['measure']}: {', '.join(scores)}, learning rate {rate:g}")
+    say(f"The tagger is {out}:")
+    say(f"  pipeline('token-classification', '{out}', aggregation_strategy='first')")
+
+
+def _task(train: Path, dev: Path | None, test: Path | None) -> WordTask:
+    layout = layout_of(train)
+    digest = hashlib.sha256()
+    parts: dict[Part, list[Sentence]] = {part: [] for part in PARTS}
+    for part, path in zip(PARTS, (train, dev, test), strict=True):
+        if path is not None:
+            parts[part] = read_file(path, layout)
+            digest.update(path.read_bytes())
+    if dev is None:
+        parts["train"], parts["dev"] = set_apart(parts["train"])
+    if not parts["train"] or not parts["dev"]:
+        raise UsageError(f"{train}: too few sentences to learn from and to choose by")
+    data = Labelled(train.stem, parts, digest.hexdigest())
+    return WordTask(data, "upos" if layout == "conllu" else "entity")
+
+
+def _write(out: Path, task: WordTask, best: Tuned, *, place: Path, metrics: dict[str, Any]) -> None:
+    model: Any = best.model.cpu()
+    model.config.id2label = dict(enumerate(task.labels))
+    model.config.label2id = {label: number for number, label in enumerate(task.labels)}
+    source = model_folder(place)
+    with safeio.new_folder(out) as folder:
+        model.save_pretrained(folder)
+        for name in ("tokenizer.json", "tokenizer_config.json"):
+            if (source / name).is_file():
+                safeio.copy(source / name, folder / name)
+        card = tagger_card(metrics, labels=task.labels, base=name_of(str(place)))
+        safeio.write_bytes(folder / "README.md", card.encode())
+        safeio.write_json(folder / METRICS, metrics)
