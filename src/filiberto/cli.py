@@ -49,7 +49,7 @@ one stage of a run:
   filiberto tokenizer RUN             learn a vocabulary
   filiberto tokens RUN                turn the text into shards of token ids
   filiberto train RUN                 train, or go on where a stopped training was
-  filiberto evaluate RUN              bits per byte, accuracy and prompts
+  filiberto evaluate RUN              bits per byte, accuracy, minimal pairs and prompts
 
 a run that was stopped, or that you want otherwise:
   filiberto resume RUN                go on, here or from a backup on another machine
