@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 Points = Sequence[tuple[float, float]]
 
 _WIDTH, _HEIGHT = 640, 280
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 12, 12, 44
+_LEFT, _RIGHT, _TOP, _BOTTOM = 76, 12, 12, 44
 _MAX_POINTS = 400
 
 
@@ -43,7 +43,7 @@ class Plot:
         y: what runs upwards, with its unit.
         series: the lines, at least one with a point.
         from_zero: the y axis begins at 0.
-        diagonal: a line of y = x is drawn, for what should lie on it.
+        diagonal: both axes go from 0 to 1 and a line of y = x is drawn, for what should lie on it.
     """
 
     title: str
@@ -70,6 +70,7 @@ class _Scale:
 def draw(plot: Plot) -> Markup:
     """The plot as one `<svg>` element, with all text escaped."""
     points = [point for series in plot.series for point in series.points]
+    points += [(0.0, 0.0), (1.0, 1.0)] if plot.diagonal else []
     xs, ys = ([point[axis] for point in points] for axis in (0, 1))
     x_ticks = ticks(min(xs), max(xs))
     y_ticks = ticks(0.0 if plot.from_zero else min(ys), max(ys))
