@@ -1,7 +1,7 @@
-"""Stage 5, evaluate: a trained model -> figures and a plain summary.
+"""Stage 5, evaluate: a trained model -> figures, in a file, in words and as a page.
 
-model/ + corpus/validation-*.parquet + prompts + pairs -> report/metrics.json, report/summary.txt
-                                          marks.json ->
+model/ + corpus/ + prompts, pairs, labelled text, other models -> report/metrics.json summary.txt
+                                                    marks.json -> report.html *.tex cite.bib
 """
 
 from __future__ import annotations
@@ -63,9 +63,11 @@ def build(
     from filiberto.evaluate.elsewhere import folder_of, name_of
     from filiberto.evaluate.kept import digest_of
     from filiberto.evaluate.minimal_pairs import digest
+    from filiberto.evaluate.page import page
     from filiberto.evaluate.pair_files import read_pairs
     from filiberto.evaluate.prompts import load_prompts
     from filiberto.evaluate.report import summary_text
+    from filiberto.evaluate.tex import tex
 
     settings = settings or EvaluateConfig()
     prompts = load_prompts(settings.prompts, language=language)
@@ -102,9 +104,12 @@ def build(
         metrics = _metrics(run, material, tasks, others, follows=asked)
     metrics.pop("marks", None)
     metrics |= {"marks": marks.fold(metrics["prompts"], marked)} if marked else {}
+    written = {"summary.txt": summary_text(metrics) + "\n", "report.html": page(run, metrics)}
+    written |= tex(metrics)
     with safeio.new_folder(run / "report") as folder:
         safeio.write_json(folder / "metrics.json", metrics)
-        safeio.write_bytes(folder / "summary.txt", (summary_text(metrics) + "\n").encode())
+        for name, text in written.items():
+            safeio.write_bytes(folder / name, text.encode())
         return manifest.finish(
             folder,
             stage="evaluate",

@@ -51,7 +51,7 @@ def page(run: Path, metrics: dict[str, Any]) -> str:
         sheet=_json(run / "tokenizer" / "sheet.json"),
         surroundings=_json(run / "environment.json"),
         seconds=max((line["seconds"] for line in read_lines(run / TIMINGS)), default=None),
-        curves=[draw(plot) for plot in curves(run)],
+        curves=[(plot.title, draw(plot)) for plot in curves(run)],
         reliability=_reliability(metrics),
         breakdowns=BREAKDOWNS,
         probes=metrics.get("probes", []),
