@@ -26,7 +26,7 @@ from filiberto.evaluate.pretrained import new_parameters
 from filiberto.evaluate.tasks import Batch, Counts, Task, padded
 from filiberto.train.hardware import DTYPES, Hardware
 
-EPOCHS, MAX_STEPS, LOOK_STEPS, PATIENCE, ROWS = 10, 1_000, 250, 3, 32
+EPOCHS, MAX_STEPS, LOOK_STEPS, PATIENCE, ROWS = 6, 1_200, 300, 3, 16
 WARMUP_SHARE, WEIGHT_DECAY, MAX_NORM = 0.1, 0.01, 1.0
 HEAD_LR = 1e-3
 """At least so much for what no pretraining gave."""
@@ -164,7 +164,7 @@ def _optimizer(model: nn.Module, peak_lr: float) -> torch.optim.Optimizer:
     head = [p for p in model.parameters() if p in new]
     body = [p for p in model.parameters() if p not in new]
     groups = [{"params": body, "lr": peak_lr}, {"params": head, "lr": max(peak_lr, HEAD_LR)}]
-    return torch.optim.AdamW(groups, weight_decay=WEIGHT_DECAY)
+    return torch.optim.AdamW(groups, weight_decay=WEIGHT_DECAY, fused=True)
 
 
 def _course(steps: int) -> Callable[[int], float]:
