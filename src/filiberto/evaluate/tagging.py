@@ -13,7 +13,6 @@ from typing import Literal
 
 import numpy as np
 import torch
-from seqeval.metrics.sequence_labeling import get_entities
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -186,6 +185,9 @@ class WordTask:
 
 def right_entities(guesses: Iterable[Sequence[str]], truths: Iterable[Sequence[str]]) -> Counts:
     """`[1, sentences, 2]`: 2TP, and 2TP + FP + FN, of labels in IOB2."""
+    # It brings scikit-learn with it.
+    from seqeval.metrics.sequence_labeling import get_entities
+
     made = []
     for guess, truth in zip(guesses, truths, strict=True):
         said, there = set(get_entities(list(guess))), set(get_entities(list(truth)))
