@@ -1,0 +1,59 @@
+"""Other models, by path and from a Hub on this machine."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from filiberto.errors import UnfinishedStageError, UsageError
+from filiberto.evaluate.elsewhere import folder_of, name_of
+from tests.conftest import filiberto
+from tests.hub_server import Hub, running
+
+
+@pytest.fixture
+def hub(mini_run: Path) -> Iterator[Hub]:
+    files = {path.name: path.read_bytes() for path in (mini_run / "model").iterdir()}
+    traps = {
+        "pytorch_model.bin": b"trap",
+        "modeling_small.py": b"trap",
+        "training_args.bin": b"trap",
+    }
+    with running(Hub(models={"me/small": files | traps})) as found:
+        yield found
+
+
+def test_a_model_of_the_hub_is_measured_beside_and_only_what_is_safe_is_fetched(
+    hub: Hub, mini_run: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(mini_run, run)
+    env = {"HF_ENDPOINT": hub.url, "HF_TOKEN": hub.token, "HF_HOME": str(tmp_path / "home")}
+    done = filiberto("evaluate", run, "--against", "me/small", env=env)
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads((run / "report" / "metrics.json").read_text())
+    (other,) = metrics["against"]
+    assert other["name"] == "me/small"
+    assert other["bits_per_byte"] == metrics["bits_per_byte"]  # it is the same model
+    assert f"against me/small: {other['bits_per_byte']:.3f} bits per byte" in done.stdout
+    asked = {path for _, path, *_ in hub.requests}
+    assert any("model.safetensors" in path for path in asked)
+    assert not [path for path in asked if path.endswith((".bin", ".py"))]
+    assert hub.token not in "".join(p.read_text() for p in (run / "report").iterdir())
+    again = filiberto("evaluate", run, "--against", "nobody/nothing", env=env)
+    assert again.returncode == 2
+    assert "127.0.0.1 has no model nobody/nothing, or it is private" in again.stderr
+
+
+def test_paths_and_names_are_told_apart(mini_run: Path, tmp_path: Path) -> None:
+    assert folder_of(str(mini_run)) == mini_run / "model"
+    assert folder_of(str(mini_run / "model")) == mini_run / "model"
+    assert name_of(str(mini_run)) == name_of(str(mini_run / "model")) == "mini"
+    assert name_of("FacebookAI/xlm-roberta-base") == "FacebookAI/xlm-roberta-base"
+    with pytest.raises(UnfinishedStageError, match="holds no trained model"):
+        folder_of(str(tmp_path))
+    for name in ("./runs/none", "/none", "runs/none/model"):
+        with pytest.raises(UsageError, match="no such folder"):
+            folder_of(name)
