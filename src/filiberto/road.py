@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from filiberto import initial
+from filiberto import evaluate, initial
 from filiberto.config import ITALIAN, PHRASEBOOK, SECTIONS, Recipe
 from filiberto.console import readable_seconds, say
 from filiberto.runfolder import manifest
@@ -43,11 +43,7 @@ def run(
     start = time.monotonic()
     if recipe.init_from:
         initial.check(run, Path(recipe.init_from))
-    if recipe.evaluate.pairs:
-        from filiberto.evaluate.pair_files import read_pairs
-
-        for path in recipe.evaluate.pairs:
-            read_pairs(Path(path))  # no hours of training before a file that is not there
+    evaluate.check(recipe.evaluate)
     demo = PHRASEBOOK in recipe.text
     if demo:
         say(_DEMO.format(run=run))
@@ -124,6 +120,7 @@ def _walk(
 def _tell_what_there_is(recipe: Recipe, run: Path, *, start: float) -> None:
     say()
     say(f"Done in {readable_seconds(time.monotonic() - start)}. The model is {run / 'model'}:")
+    say(f"  {run / 'report' / 'report.html'}   in a browser")
     say(f"  filiberto fill {run} {_quoted(recipe)}")
     say(f"  filiberto look {run}")
     say(f'  python -c "from transformers import pipeline; print({_pipeline(recipe, run)})"')

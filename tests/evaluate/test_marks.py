@@ -10,7 +10,7 @@ import pytest
 from filiberto import evaluate
 from filiberto.config import EvaluateConfig
 from filiberto.errors import UnfinishedStageError, UsageError
-from filiberto.evaluate import prompt_sheet
+from filiberto.evaluate import comparison, prompt_sheet
 from filiberto.evaluate.marks import MARKS, Mark, Marks, Note, fold, keep, of, read_marks
 from filiberto.evaluate.report import summary_text
 from tests.conftest import filiberto
@@ -213,7 +213,7 @@ def test_marks_go_from_the_sheet_into_the_report_without_measuring_again(
     def measured(place: Path) -> None:
         raise AssertionError(f"{place} is measured again")
 
-    monkeypatch.setattr(evaluate, "_open", measured)
+    monkeypatch.setattr(comparison, "_open", measured)
     after = evaluate.build(run, **asked)
     assert after.facts["marks"]["first"] == {"marked": 1, "right": 1}
     assert {**after.facts, "marks": None} == {**before.facts, "marks": None}

@@ -19,6 +19,7 @@ import atheris
 with atheris.instrument_imports(include=["filiberto"]):
     from filiberto import initial
     from filiberto.errors import UserError
+    from filiberto.evaluate.labelled import Layout, read_file
     from filiberto.evaluate.marks import read_marks
     from filiberto.evaluate.pair_files import read_pairs
     from filiberto.evaluate.prompts import read_prompts
@@ -102,11 +103,21 @@ def configuration(data: bytes) -> None:
     initial.configuration(FOLDER)
 
 
+def labelled(data: bytes) -> None:
+    """Read labelled text, in one layout or another."""
+    layouts: dict[str, Layout] = {"conllu": "conllu", "iob": "iob", "tsv": "classes"}
+    for suffix, layout in layouts.items():
+        path = FOLDER / f"train.{suffix}"
+        path.write_bytes(data)
+        with contextlib.suppress(UserError):
+            read_file(path, layout)
+
+
 READERS: dict[str, Callable[[bytes], None]] = {
     reader.__name__: reader
     for reader in (
         *(shard, checkpoint, stage, records, recipe),
-        *(prompts, pairs, marks, tokenizer, configuration),
+        *(prompts, pairs, marks, labelled, tokenizer, configuration),
     )
 }
 

@@ -14,13 +14,14 @@ from tests.faults.conftest import Tally
 MAX_BYTES = 4096
 RUNS = {
     "shard": 5_000,
-    "checkpoint": 20_000,
-    "stage": 20_000,
-    "records": 10_000,
+    "checkpoint": 8_000,
+    "stage": 8_000,
+    "records": 5_000,
     "recipe": 5_000,
-    "prompts": 10_000,
-    "pairs": 10_000,
-    "marks": 10_000,
+    "prompts": 5_000,
+    "pairs": 5_000,
+    "marks": 5_000,
+    "labelled": 3_000,
     "tokenizer": 3_000,
     "configuration": 1_000,
 }
@@ -49,6 +50,11 @@ def seeds(reader: str, run: Path) -> list[bytes]:
         small.add_special_tokens(["<s>", "<pad>", "</s>", "<unk>", "<mask>"])
         config = (run / "tokenizer" / "tokenizer_config.json").read_bytes()
         return [small.to_str().encode() + b"\x1e" + config]
+    if reader == "labelled":
+        return [
+            b"# text = va\n1\tva\tva\tVERB\t_\tA=B|C=D\t0\troot\t_\t_\n2-3\t_\t_\t_\t_\t_\t_\t_\t_\t_\n",
+            b"Regno\tB-LOC\nUnito\tI-LOC\n\nva O\n",
+        ]
     if reader == "pairs":
         layouts = (
             "good\tbad\tphenomenon\nAnna va\tAnna vado\tperson\n",

@@ -7,28 +7,19 @@ model/ + corpus/ + prompts, pairs, labelled text, other models -> report/metrics
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filiberto import initial
 from filiberto.config import PHRASEBOOK, EvaluateConfig, Recipe
 from filiberto.console import say
 from filiberto.runfolder import manifest, safeio
 from filiberto.runfolder.manifest import Manifest
 
 if TYPE_CHECKING:
-    from filiberto.evaluate.measure import Material
     from filiberto.evaluate.minimal_pairs import MinimalPair
-    from filiberto.evaluate.model import Reader
     from filiberto.evaluate.pairs import Choice
-    from filiberto.evaluate.prompts import Prompt
-    from filiberto.evaluate.tasks import Task
-
-# Of the training text, for how frequent a word is.
-_COUNTED_BYTES = 32 << 20
 
 
 def build(
@@ -59,6 +50,7 @@ def build(
         BadDataError: labelled text is not as it must be.
     """
     from filiberto.evaluate import marks
+    from filiberto.evaluate.comparison import material_of, metrics_of
     from filiberto.evaluate.contest import tasks_of
     from filiberto.evaluate.elsewhere import folder_of, name_of
     from filiberto.evaluate.kept import digest_of
@@ -100,8 +92,8 @@ def build(
     if there is not None and not force and _marks_alone_differ(there, asked["marks"], key):
         metrics = there.facts
     else:
-        material = _material(run, settings, prompts=prompts, choices=choices, pairs=pairs)
-        metrics = _metrics(run, material, tasks, others, follows=asked)
+        material = material_of(run, settings, prompts=prompts, choices=choices, pairs=pairs)
+        metrics = metrics_of(run, material, tasks, others, follows=asked)
     metrics.pop("marks", None)
     metrics |= {"marks": marks.fold(metrics["prompts"], marked)} if marked else {}
     written = {"summary.txt": summary_text(metrics) + "\n", "report.html": page(run, metrics)}
@@ -118,6 +110,26 @@ def build(
             facts=metrics,
             seconds=time.perf_counter() - start,
         )
+
+
+def check(settings: EvaluateConfig) -> None:
+    """Refuse what cannot be read before hours of training, not after them.
+
+    Raises:
+        UsageError: a file, a folder or a model is not there.
+        BadDataError: labelled text is not as it must be.
+    """
+    from filiberto.evaluate.labelled import read_all
+    from filiberto.evaluate.pair_files import read_pairs
+
+    for path in settings.pairs:
+        read_pairs(Path(path))
+    read_all(settings)
+    if settings.against:
+        from filiberto.evaluate.elsewhere import folder_of
+
+        for name in settings.against:
+            folder_of(name)
 
 
 def run(recipe: Recipe, run: Path, *, force: bool = False) -> Manifest:
@@ -144,64 +156,6 @@ def run(recipe: Recipe, run: Path, *, force: bool = False) -> Manifest:
     return done
 
 
-def _metrics(
-    run: Path,
-    material: Material,
-    tasks: Sequence[Task],
-    others: Sequence[tuple[str, Path]],
-    *,
-    follows: dict[str, Any],
-) -> dict[str, Any]:
-    """Figures of the run's model, of that it began from, of others, and the probes of them."""
-    from filiberto.evaluate.contest import contest
-    from filiberto.evaluate.kept import digest_of, kept
-    from filiberto.evaluate.measure import figures
-    from filiberto.evaluate.probes import Contestant
-
-    name = run.resolve().name
-    own = _open(run)
-    metrics = {"name": name, **_trained(run), **figures(own, material)}
-    if initial.of(run):
-        metrics["before"] = figures(_open(run / initial.INITIAL), material)
-    same = {"corpus": manifest.require(run, "corpus").content}
-    same |= {key: follows[key] for key in follows.keys() - {"tasks", "against", "marks"}}
-    contestants = [Contestant(name, run / "model", own)]
-    for other, folder in others:
-        say(f"against {other}")
-        reader = _open(folder)
-        known = {**same, "model": digest_of(folder)}
-        found = kept(run, known, partial(figures, reader, material))
-        metrics.setdefault("against", []).append({"name": other, **found})
-        contestants.append(Contestant(other, folder, reader))
-    if tasks:
-        metrics["probes"] = contest(run, tasks, contestants, training_text=_training_text(run))
-    return metrics
-
-
-def _material(
-    run: Path,
-    settings: EvaluateConfig,
-    *,
-    prompts: Sequence[Prompt],
-    choices: Sequence[Choice],
-    pairs: Sequence[MinimalPair],
-) -> Material:
-    from filiberto.evaluate.bits import WORD
-    from filiberto.evaluate.measure import Material, word_frequencies
-
-    documents = list(_documents(run, max_bytes=settings.max_bytes))
-    words = {word for _, text in documents for word in WORD.findall(text)}
-    return Material(
-        documents=documents,
-        prompts=prompts,
-        choices=choices,
-        pairs=pairs,
-        word_share=settings.word_share,
-        likelihood_words=settings.likelihood_words,
-        per_million=word_frequencies(words, _training_text(run, max_bytes=_COUNTED_BYTES)),
-    )
-
-
 def _marks_alone_differ(there: Manifest, marked: Any, key: str) -> bool:
     """Whether a report was measured as it would be now, but for what a reader has marked since."""
 
@@ -210,54 +164,3 @@ def _marks_alone_differ(there: Manifest, marked: Any, key: str) -> bool:
 
     of_this_version = fingerprint(there.settings) == there.fingerprint
     return of_this_version and fingerprint({**there.settings, "marks": marked}) == key
-
-
-def _open(place: Path) -> Reader:
-    """The model of a run or folder, on the GPU if there is one."""
-    import torch
-
-    from filiberto.evaluate.model import load_reader
-    from filiberto.train import hardware
-
-    hardware.keep_freed_memory()
-    reader = load_reader(place)
-    machine = hardware.find_hardware(device="auto", precision="fp32")
-    torch.nn.Module.to(reader.model, machine.device)
-    return reader
-
-
-def _trained(run: Path) -> dict[str, Any]:
-    """What training measured: the loss of single hidden tokens."""
-    facts = manifest.require(run, "model").facts
-    return {key: facts[key] for key in ("validation_loss", "validation_accuracy", "tokens", "plan")}
-
-
-def _documents(run: Path, *, max_bytes: int) -> Iterator[tuple[str, str]]:
-    """Validation documents, spread over all sources, up to a number of bytes."""
-    from filiberto.corpus import reading
-
-    taken = 0
-    total = manifest.require(run, "corpus").facts["validation"]["bytes"]
-    wanted = min(1.0, max_bytes / max(1, total))
-    seen = 0
-    for batch in reading.documents(run / "corpus", split="validation"):
-        for document, text in batch:
-            seen += len(text.encode())
-            if taken < wanted * seen:
-                taken += len(text.encode())
-                yield document, text
-
-
-def _training_text(run: Path, *, max_bytes: int | None = None) -> Iterator[str]:
-    """Training documents; about so many bytes of them, taken evenly from all."""
-    from filiberto.corpus import reading
-
-    total = manifest.require(run, "corpus").facts["train"]["bytes"]
-    share = 1.0 if max_bytes is None else min(1.0, max_bytes / max(1, total))
-    taken = 0
-    for number, batch in enumerate(
-        reading.documents(run / "corpus", split="train", batch_bytes=1 << 20), 1
-    ):
-        if taken < share * number:
-            taken += 1
-            yield from (text for _, text in batch)

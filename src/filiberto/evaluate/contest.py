@@ -7,7 +7,7 @@ A probe takes minutes, so each is kept as soon as it is done.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
@@ -19,7 +19,7 @@ from filiberto.config import EvaluateConfig
 from filiberto.console import progress, say
 from filiberto.evaluate import probes, tuning
 from filiberto.evaluate.kept import digest_of, kept
-from filiberto.evaluate.labelled import read_folder
+from filiberto.evaluate.labelled import Labelled, Layout, read_all
 from filiberto.evaluate.parsing import ParseTask
 from filiberto.evaluate.probes import Contestant
 from filiberto.evaluate.seen import seen_sentences
@@ -49,15 +49,12 @@ def tasks_of(settings: EvaluateConfig) -> list[Task]:
         UsageError: a folder or a part is missing.
         BadDataError: a file cannot be read.
     """
-    found: list[Task] = []
-    if settings.treebank is not None:
-        bank = read_folder(Path(settings.treebank), "conllu")
-        found += [TagTask(bank), ParseTask(bank)]
-    if settings.entities is not None:
-        found.append(WordTask(read_folder(Path(settings.entities), "iob")))
-    if settings.classes is not None:
-        found.append(ClassTask(read_folder(Path(settings.classes), "classes")))
-    return found
+    make: dict[Layout, tuple[Callable[[Labelled], Task], ...]] = {
+        "conllu": (TagTask, ParseTask),
+        "iob": (WordTask,),
+        "classes": (ClassTask,),
+    }
+    return [task(data) for layout, data in read_all(settings).items() for task in make[layout]]
 
 
 def contest(

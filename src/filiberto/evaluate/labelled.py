@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from filiberto.config import EvaluateConfig
 from filiberto.errors import BadDataError, UsageError
 
 Part = Literal["train", "dev", "test"]
@@ -78,6 +79,25 @@ def read_folder(folder: Path, layout: Layout) -> Labelled:
     if not parts["dev"]:
         parts["train"], parts["dev"] = set_apart(parts["train"])
     return Labelled(folder.resolve().name, parts, digest.hexdigest())
+
+
+def read_all(settings: EvaluateConfig) -> dict[Layout, Labelled]:
+    """The labelled folders that the settings name, by their layout.
+
+    Raises:
+        UsageError: a folder or a part is missing.
+        BadDataError: a file cannot be read.
+    """
+    named: dict[Layout, str | None] = {
+        "conllu": settings.treebank,
+        "iob": settings.entities,
+        "classes": settings.classes,
+    }
+    return {
+        layout: read_folder(Path(folder), layout)
+        for layout, folder in named.items()
+        if folder is not None
+    }
 
 
 def read_file(path: Path, layout: Layout) -> list[Sentence]:

@@ -1,0 +1,126 @@
+"""A run's model measured beside what it began from and beside others.
+
+model/, corpus/, other folders -> material -> figures of each, probes of all -> metrics.json
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from filiberto import initial
+from filiberto.config import EvaluateConfig
+from filiberto.console import say
+from filiberto.corpus import reading
+from filiberto.evaluate.bits import WORD
+from filiberto.evaluate.contest import contest
+from filiberto.evaluate.kept import digest_of, kept
+from filiberto.evaluate.measure import Material, figures, word_frequencies
+from filiberto.evaluate.minimal_pairs import MinimalPair
+from filiberto.evaluate.model import Reader, load_reader
+from filiberto.evaluate.pairs import Choice
+from filiberto.evaluate.probes import Contestant
+from filiberto.evaluate.prompts import Prompt
+from filiberto.evaluate.tasks import Task
+from filiberto.runfolder import manifest
+from filiberto.train import hardware
+
+# Of the training text, for how frequent a word is.
+_COUNTED_BYTES = 32 << 20
+
+
+def metrics_of(
+    run: Path,
+    material: Material,
+    tasks: Sequence[Task],
+    others: Sequence[tuple[str, Path]],
+    *,
+    follows: dict[str, Any],
+) -> dict[str, Any]:
+    """Figures of the run's model, of that it began from, of others, and the probes of them."""
+    name = run.resolve().name
+    own = _open(run)
+    metrics = {"name": name, **_trained(run), **figures(own, material)}
+    if initial.of(run):
+        metrics["before"] = figures(_open(run / initial.INITIAL), material)
+    same = {"corpus": manifest.require(run, "corpus").content}
+    same |= {key: follows[key] for key in follows.keys() - {"tasks", "against", "marks"}}
+    contestants = [Contestant(name, run / "model", own)]
+    for other, folder in others:
+        say(f"against {other}")
+        reader = _open(folder)
+        known = {**same, "model": digest_of(folder)}
+        found = kept(run, known, partial(figures, reader, material))
+        metrics.setdefault("against", []).append({"name": other, **found})
+        contestants.append(Contestant(other, folder, reader))
+    if tasks:
+        metrics["probes"] = contest(run, tasks, contestants, training_text=_training_text(run))
+    return metrics
+
+
+def material_of(
+    run: Path,
+    settings: EvaluateConfig,
+    *,
+    prompts: Sequence[Prompt],
+    choices: Sequence[Choice],
+    pairs: Sequence[MinimalPair],
+) -> Material:
+    """What models are measured on: validation text of the run, and what the settings add."""
+    documents = list(_documents(run, max_bytes=settings.max_bytes))
+    words = {word for _, text in documents for word in WORD.findall(text)}
+    return Material(
+        documents=documents,
+        prompts=prompts,
+        choices=choices,
+        pairs=pairs,
+        word_share=settings.word_share,
+        likelihood_words=settings.likelihood_words,
+        per_million=word_frequencies(words, _training_text(run, max_bytes=_COUNTED_BYTES)),
+    )
+
+
+def _open(place: Path) -> Reader:
+    """The model of a run or folder, on the GPU if there is one."""
+    hardware.keep_freed_memory()
+    reader = load_reader(place)
+    machine = hardware.find_hardware(device="auto", precision="fp32")
+    torch.nn.Module.to(reader.model, machine.device)
+    return reader
+
+
+def _trained(run: Path) -> dict[str, Any]:
+    """What training measured: the loss of single hidden tokens."""
+    facts = manifest.require(run, "model").facts
+    return {key: facts[key] for key in ("validation_loss", "validation_accuracy", "tokens", "plan")}
+
+
+def _documents(run: Path, *, max_bytes: int) -> Iterator[tuple[str, str]]:
+    """Validation documents, spread over all sources, up to a number of bytes."""
+    taken = 0
+    total = manifest.require(run, "corpus").facts["validation"]["bytes"]
+    wanted = min(1.0, max_bytes / max(1, total))
+    seen = 0
+    for batch in reading.documents(run / "corpus", split="validation"):
+        for document, text in batch:
+            seen += len(text.encode())
+            if taken < wanted * seen:
+                taken += len(text.encode())
+                yield document, text
+
+
+def _training_text(run: Path, *, max_bytes: int | None = None) -> Iterator[str]:
+    """Training documents; about so many bytes of them, taken evenly from all."""
+    total = manifest.require(run, "corpus").facts["train"]["bytes"]
+    share = 1.0 if max_bytes is None else min(1.0, max_bytes / max(1, total))
+    taken = 0
+    for number, batch in enumerate(
+        reading.documents(run / "corpus", split="train", batch_bytes=1 << 20), 1
+    ):
+        if taken < share * number:
+            taken += 1
+            yield from (text for _, text in batch)
