@@ -52,7 +52,7 @@ def seeds(reader: str, run: Path) -> list[bytes]:
         return [small.to_str().encode() + b"\x1e" + config]
     if reader == "labelled":
         return [
-            b"# text = va\n1\tva\tva\tVERB\t_\tA=B|C=D\t0\troot\t_\t_\n2-3\t_\t_\t_\t_\t_\t_\t_\t_\t_\n",
+            b"# text = va\n1\tva\tva\tVERB\t_\tA=B|C=D\t0\troot\t_\t_\n2-3" + b"\t_" * 9 + b"\n",
             b"Regno\tB-LOC\nUnito\tI-LOC\n\nva O\n",
         ]
     if reader == "pairs":
