@@ -15,6 +15,7 @@ from typing import Any
 from filiberto import __version__
 from filiberto.config import RECIPE_FILE
 from filiberto.console import readable_number, readable_seconds
+from filiberto.evaluate import tuning
 from filiberto.evaluate.advice import advice
 from filiberto.evaluate.plots import Plot, Series, draw
 from filiberto.evaluate.probe_lines import errors_removed
@@ -55,6 +56,7 @@ def page(run: Path, metrics: dict[str, Any]) -> str:
         reliability=_reliability(metrics),
         breakdowns=BREAKDOWNS,
         probes=metrics.get("probes", []),
+        budget=tuning,
         errors_removed=errors_removed,
         advice=advice(plan, validation_loss=metrics["validation_loss"]) if plan else [],
         version=__version__,
