@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from filiberto import __version__
 from filiberto.runfolder import safeio
 
 FOLDER = "evaluations"
@@ -21,15 +22,16 @@ def kept(run: Path, follows: dict[str, Any], find_out: Callable[[], dict[str, An
 
     Args:
         run: the run folder.
-        follows: all that the result follows from.
+        follows: all that the result follows from, beside the version of this program.
         find_out: finds it.
     """
-    text = json.dumps(follows, sort_keys=True)
+    text = json.dumps({**follows, "filiberto": __version__}, sort_keys=True)
     path = run / FOLDER / f"{hashlib.sha256(text.encode()).hexdigest()[:24]}.json"
     if path.is_file():
         return safeio.read_json(path, hint="delete it and evaluate again")
     found = find_out()
     path.parent.mkdir(exist_ok=True)
+    safeio.sweep(path.parent)
     safeio.write_json(path, found)
     return found
 
