@@ -97,7 +97,7 @@ def build(
     metrics.pop("marks", None)
     metrics |= {"marks": marks.fold(metrics["prompts"], marked)} if marked else {}
     written = {"summary.txt": summary_text(metrics) + "\n", "report.html": page(run, metrics)}
-    written |= tex(metrics)
+    written |= tex(run, metrics)
     with safeio.new_folder(run / "report") as folder:
         safeio.write_json(folder / "metrics.json", metrics)
         for name, text in written.items():

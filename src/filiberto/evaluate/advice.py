@@ -1,62 +1,122 @@
-"""What would help a model most: more text, more time, another size; by the law of the plan."""
+"""What would help a model most: more time, fresh text, a larger size; by the law of the plan."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from filiberto.config import Size
+from filiberto.config import Size, TrainConfig
+from filiberto.console import readable_number
 from filiberto.train import law
+from filiberto.train.sizes import SIZES, num_parameters
 
-_MORE = 2.0
+_LONGER = ((2.0, "Twice the time"), (1.5, "Half as much time again"))
 _WORTH_NATS = 0.02
 
 
-def advice(plan: dict[str, Any], *, validation_loss: float | None) -> list[str]:
-    """One sentence for each thing that would help, the most helpful first.
+def advice(
+    plan: dict[str, Any],
+    *,
+    validation_loss: float | None,
+    settings: TrainConfig | None = None,
+    from_scratch: bool = True,
+) -> list[str]:
+    """One sentence for each thing that would help, the most helpful first; three at most.
+
+    The gain is the law's, scaled to what was reached: `loss * then / now`.
 
     Args:
         plan: of the training, as plan.json has it.
-        validation_loss: in nats, from which gains are taken off.
+        validation_loss: reached, in nats.
+        settings: of the training; None where they are not known.
+        from_scratch: whether it began with random weights.
 
     Returns:
         Sentences; one that says so where the law was fitted to no such training.
     """
     tokens = float(plan["max_steps"] * plan["batch_rows"] * plan["row_length"])
-    text = float(plan["text_tokens"])
     size = plan["size"]
-    if validation_loss is None or not law.is_measured(size, tokens=tokens):
+    fitted = from_scratch and _is_as_fitted(plan, settings)
+    if validation_loss is None or not fitted or not law.is_measured(size, tokens=tokens):
         return [
-            "No training of this size and length has been measured, so nothing is foretold of what "
-            "more text or time would bring."
+            "Nothing is foretold here: no training of this size, length and settings has been "
+            "measured."
         ]
+    text = float(plan["text_tokens"])
     now = law.relative_loss(size, tokens=tokens, text_tokens=text)
-    found: list[tuple[float, str]] = []
-
-    def consider(then: float, sentence: str) -> None:
+    found = []
+    for then, opening in _options(size, tokens=tokens, text=text, vocab_size=plan["vocab_size"]):
         gain = validation_loss * (1 - then / now)
         if gain >= _WORTH_NATS:
-            found.append((gain, f"{sentence} about {gain:.2f} nats a hidden token."))
-
-    if law.is_measured(size, tokens=tokens * _MORE):
-        longer = law.relative_loss(size, tokens=tokens * _MORE, text_tokens=text)
-        consider(longer, "Twice the time, with the text there is, would bring the loss down by")
-    if tokens > text:
-        fresh = law.relative_loss(size, tokens=tokens, text_tokens=tokens)
-        consider(
-            fresh,
-            f"The text was read {tokens / text:.1f} times; fresh text would bring it down by",
-        )
-    for other in _sizes_beside(size):
-        if law.is_measured(other, tokens=tokens):
-            then = law.relative_loss(other, tokens=tokens, text_tokens=text)
-            consider(then, f"The size {other}, at as many tokens, would bring it down by")
+            found.append(
+                (
+                    gain,
+                    f"{opening} would bring the loss from {validation_loss:.2f} to about "
+                    f"{validation_loss - gain:.2f} nats a hidden token.",
+                )
+            )
     if not found:
         return [
-            "Within what has been measured, neither more text nor more time nor another size would "
-            f"change its loss by {_WORTH_NATS} nats or more."
+            "Within what has been measured, neither more time nor fresh text nor a larger size "
+            f"would lower its loss by {_WORTH_NATS} nats or more."
         ]
     return [sentence for _, sentence in sorted(found, reverse=True)]
 
 
-def _sizes_beside(size: str) -> list[Size]:
-    return [other for other in law.MEASURED if other != size]
+def ground() -> str:
+    """What the sentences stand on, and how far it may be off."""
+    ranges = "; ".join(
+        f"{size} with {readable_number(least)} to {readable_number(most)} tokens"
+        for size, (least, most) in law.MEASURED.items()
+    )
+    return (
+        f"By the law that filiberto plan goes by. It was fitted to Italian ({ranges}) and missed "
+        f"these trainings by at most {100 * law.FIT_ERROR:.1f} % of what guessing by frequency "
+        "alone costs; other texts may gain less or more."
+    )
+
+
+def _options(
+    size: Size, *, tokens: float, text: float, vocab_size: int
+) -> Iterator[tuple[float, str]]:
+    """What could be done, within what was measured: the law's value then, and a beginning."""
+    for factor, named in _LONGER:
+        more = factor * tokens
+        if law.is_measured(size, tokens=more) and more <= law.MOST_EPOCHS * text:
+            then = law.relative_loss(size, tokens=more, text_tokens=text)
+            yield (
+                then,
+                f"{named} ({readable_number(more)} tokens instead of {readable_number(tokens)})",
+            )
+            break
+    if tokens > 1.05 * text:
+        fresh = law.relative_loss(size, tokens=tokens, text_tokens=tokens)
+        yield (
+            fresh,
+            f"More text, so that none is read again ({readable_number(tokens)} tokens; these "
+            f"{readable_number(text)} were read {tokens / text:.1f} times),",
+        )
+    for larger in list(SIZES)[list(SIZES).index(size) + 1 :]:
+        if law.is_measured(larger, tokens=tokens):
+            then = law.relative_loss(larger, tokens=tokens, text_tokens=text)
+            times = _weights(larger, vocab_size) / _weights(size, vocab_size)
+            yield then, f"The size {larger}, with {times:.1f} times the weights and as many tokens,"
+            break
+
+
+def _is_as_fitted(plan: dict[str, Any], settings: TrainConfig | None) -> bool:
+    usual = TrainConfig()
+    batch_tokens = plan["batch_rows"] * plan["row_length"]
+    if (plan.get("architecture", ""), plan["row_length"]) != (usual.architecture, usual.row_length):
+        return False
+    return law.is_as_fitted(settings or usual, batch_tokens=batch_tokens)
+
+
+def _weights(size: Size, vocab_size: int) -> int:
+    usual = TrainConfig()
+    return num_parameters(
+        SIZES[size],
+        vocab_size=vocab_size,
+        row_length=usual.row_length,
+        architecture=usual.architecture,
+    )[1]

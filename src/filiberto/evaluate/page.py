@@ -1,138 +1,210 @@
 """The report as a page of its own: no script, nothing fetched, all text escaped.
 
-run folder (what is there of it), metrics -> tables, plots -> report.html
+run folder (what is there of it), metrics -> history, rows, plots -> report.html
 """
 
 from __future__ import annotations
 
-import json
-import tomllib
-from collections.abc import Callable, Iterable
-from importlib import resources
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
 from filiberto import __version__
-from filiberto.config import RECIPE_FILE
 from filiberto.console import readable_number, readable_seconds
-from filiberto.evaluate import tuning
-from filiberto.evaluate.advice import advice
-from filiberto.evaluate.plots import Plot, Series, draw
+from filiberto.evaluate import budget, intervals, results
+from filiberto.evaluate.advice import advice, ground
+from filiberto.evaluate.curves import curves
+from filiberto.evaluate.history import KINDS, History, bare, of
+from filiberto.evaluate.intervals import Axis, Interval
+from filiberto.evaluate.plots import COLOURS, Plot, Series, draw
 from filiberto.evaluate.probe_lines import errors_removed
-from filiberto.train.records import METRICS, TIMINGS, read_lines
+from filiberto.evaluate.sentences import sentences
 
 BREAKDOWNS = {
-    "by_source": "source",
-    "by_frequency": "how frequent the word is in training",
-    "by_length": "tokens a word has",
+    "by_source": "By source",
+    "by_frequency": "By how frequent the word is in training",
+    "by_length": "By tokens a word has",
 }
 
 
-def page(run: Path, metrics: dict[str, Any]) -> str:
-    """The page of a run's report.
+def page(run: Path | None, metrics: dict[str, Any]) -> str:
+    """The page of a report.
 
     Args:
-        run: the run folder; what it lacks of plan, corpus or curves is left out.
-        metrics: as metrics.json holds them.
+        run: the run folder; what it lacks is left out. None for a model from elsewhere.
+        metrics: as metrics.json holds them; what was not measured is left out.
+
+    Raises:
+        StateError: a file of the run is damaged.
     """
+    history = of(run)
+    plan = metrics.get("plan") or history.plan
+    compared = results.models(metrics)
+    return (
+        _environment()
+        .get_template("report.html.jinja")
+        .render(
+            m=metrics,
+            name=metrics.get("name") or (run.resolve().name if run else "Model"),
+            models=compared,
+            history=history,
+            plan=plan,
+            kinds=KINDS,
+            rows=results.rows(compared),
+            before=_before(metrics),
+            plots=[(plot, draw(plot)) for plot in curves(history)],
+            reliability=_reliability(compared),
+            breakdowns=[
+                (
+                    title,
+                    _in_order(key, metrics[key]),
+                    [_by_name(model.get(key)) for model in compared],
+                )
+                for key, title in BREAKDOWNS.items()
+                if len(metrics.get(key) or []) > 1
+            ],
+            measures=(results.BITS, results.WORDS),
+            pairs=_pairs(compared),
+            probes=[_probe(entry, compared) for entry in metrics.get("probes") or []],
+            budget=budget,
+            sentences=sentences(compared),
+            before_sentences=sentences([{"name": ""} | metrics.get("before", {})]),
+            advice=_advice(plan, metrics, history) if plan else [],
+            ground=ground(),
+            colours=COLOURS,
+            version=__version__,
+        )
+    )
+
+
+def _environment() -> Any:
     import jinja2
 
-    source = resources.files("filiberto.evaluate").joinpath("report.html.jinja").read_text("utf-8")
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    made = jinja2.Environment(
+        loader=jinja2.PackageLoader("filiberto.evaluate", ""),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    environment.filters |= {"number": readable_number, "seconds": readable_seconds}
-    plan = metrics.get("plan")
-    return environment.from_string(source).render(
-        m=metrics,
-        models=models(metrics),
-        plan=plan,
-        language=_language(run),
-        corpus=_json(run / "corpus" / "report.json"),
-        sheet=_json(run / "tokenizer" / "sheet.json"),
-        surroundings=_json(run / "environment.json"),
-        seconds=max((line["seconds"] for line in read_lines(run / TIMINGS)), default=None),
-        curves=[(plot.title, draw(plot)) for plot in curves(run)],
-        reliability=_reliability(metrics),
-        breakdowns=BREAKDOWNS,
-        probes=metrics.get("probes", []),
-        budget=tuning,
-        errors_removed=errors_removed,
-        advice=advice(plan, validation_loss=metrics["validation_loss"]) if plan else [],
-        version=__version__,
-    )
+    made.filters |= {
+        "number": readable_number,
+        "seconds": readable_seconds,
+        "bare": bare,
+        "shown": results.shown,
+    }
+    return made
 
 
-def models(metrics: dict[str, Any]) -> list[dict[str, Any]]:
-    """The run's model, that which it began from and others, each with its figures and a `name`."""
-    found = [metrics]
-    if "before" in metrics:
-        found.append({"name": "before the training", **metrics["before"]})
-    return found + metrics.get("against", [])
+def _before(metrics: dict[str, Any]) -> list[results.Row]:
+    """The measures of the model that the training began from, then of what became of it."""
+    before = metrics.get("before")
+    return results.rows([before, metrics]) if before else []
 
 
-def curves(run: Path) -> list[Plot]:
-    """Loss, learning rate and speed over the tokens that were read, as far as they are known."""
-    plan = _json(run / "plan.json")
-    if plan is None:
-        return []
-    step_tokens = plan["batch_rows"] * plan["row_length"]
-    lines = [*read_lines(run / METRICS), *read_lines(run / TIMINGS)]
+def _in_order(key: str, groups: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Sources as they come, the largest first; lengths upwards, frequencies downwards."""
 
-    def series(key: str, name: str, **options: Any) -> list[Series]:
-        points = [(line["step"] * step_tokens / 1e6, line[key]) for line in lines if key in line]
-        points = [(x, y) for x, y in points if y is not None]
-        return [Series(name, points, **options)] if points else []
+    def number(group: dict[str, Any]) -> float:
+        found = re.search(r"\d[\d,]*", group["name"])
+        value = float(found[0].replace(",", "")) if found else 0.0
+        return value - 0.5 * group["name"].startswith(("under", "never"))
 
-    x = "million tokens read"
-    wanted: Iterable[tuple[str, str, list[Series], bool]] = (
-        (
-            "Loss",
-            "nats a hidden token",
-            [*series("loss", "training"), *series("validation_loss", "validation", dotted=True)],
-            False,
-        ),
-        ("Learning rate", "of AdamW", series("learning_rate", "learning rate"), True),
-        ("Speed", "tokens a second", series("tokens_per_second", "speed"), True),
-    )
-    return [
-        Plot(title=title, x=x, y=y, series=found, from_zero=zero)
-        for title, y, found, zero in wanted
-        if any(len(one.points) > 1 for one in found)
-    ]
+    if key == "by_source":
+        return list(groups)
+    return sorted(groups, key=number, reverse=key == "by_frequency")
 
 
-def _reliability(metrics: dict[str, Any]) -> Any:
+def _by_name(groups: Sequence[dict[str, Any]] | None) -> dict[str, dict[str, Any]]:
+    return {group["name"]: group for group in groups or []}
+
+
+def _reliability(compared: Sequence[results.Model]) -> tuple[Plot, Markup] | None:
     found = [
         Series(
-            model["name"],
+            str(model.get("name", "")),
             [(b["confidence"], b["accuracy"]) for b in model["calibration"]["bins"]],
             dotted=True,
+            weights=[b["count"] for b in model["calibration"]["bins"]],
+            colour=number,
         )
-        for model in models(metrics)
-        if model.get("calibration", {}).get("bins")
+        for number, model in enumerate(compared)
+        if (model.get("calibration") or {}).get("bins")
     ]
     if not found:
         return None
-    return draw(
-        Plot(
-            title="Calibration",
-            x="how sure the model is of its first guess",
-            y="how often it is right",
-            series=found,
-            from_zero=True,
-            diagonal=True,
-        )
+    plot = Plot(
+        title="Calibration",
+        x="how sure the model is of its first guess",
+        y="how often it is right",
+        series=found,
+        from_zero=True,
+        diagonal=True,
     )
+    return plot, draw(plot)
 
 
-def _language(run: Path) -> str:
-    path = run / RECIPE_FILE
-    if not path.is_file():
-        return ""
-    return str(tomllib.loads(path.read_text(encoding="utf-8")).get("language", ""))
+def _pairs(compared: Sequence[results.Model]) -> list[dict[str, Any]]:
+    """A row for each phenomenon, with the models' figures and a picture of their intervals."""
+    names = [row["phenomenon"] for row in compared[0].get("pairs") or []]
+    tables = [{row["phenomenon"]: row for row in model.get("pairs") or []} for model in compared]
+    if names[1:] == ["all"]:  # of one phenomenon alone
+        names = names[:1]
+    shown = {
+        name: [
+            Interval(
+                compared[number].get("name", ""),
+                table[name]["low"],
+                table[name]["accuracy"],
+                table[name]["high"],
+                number,
+            )
+            for number, table in enumerate(tables)
+            if name in table
+        ]
+        for name in names
+    }
+    axis = Axis.around([one for some in shown.values() for one in some], guide=0.5)
+    return [
+        {
+            "phenomenon": name,
+            "cells": [table.get(name) for table in tables],
+            "picture": intervals.draw(shown[name], axis, title=name),
+        }
+        for name in names
+    ]
 
 
-def _json(path: Path, load: Callable[[str], Any] = json.loads) -> Any:
-    """What a file of the run holds; None where it is missing, as on a machine that only trained."""
-    return load(path.read_text(encoding="utf-8")) if path.is_file() else None
+def _probe(entry: dict[str, Any], compared: Sequence[results.Model]) -> dict[str, Any]:
+    """An entry with, for each row, a picture of its interval and the errors it removes."""
+    colours = {model.get("name", ""): number for number, model in enumerate(compared)}
+    shown = [
+        Interval(row["name"], row["low"], row["mean"], row["high"], colours.get(row["name"], 5))
+        for row in entry["rows"]
+    ]
+    base = next((row["mean"] for row in entry["rows"] if row["kind"] == "random"), None)
+    # The most frequent label would make all others lie close together.
+    is_far = [row["kind"] == "majority" for row in entry["rows"]]
+    near = [one for one, far in zip(shown, is_far, strict=True) if not far]
+    axis = Axis.around(near, guide=base)
+    rows = [
+        {
+            **row,
+            "picture": intervals.draw([one], axis, title=entry["measure"]) if one in near else "",
+            "fewer": errors_removed(entry, row) if row["kind"] in ("model", "against") else None,
+        }
+        for row, one in zip(entry["rows"], shown, strict=True)
+    ]
+    return {**entry, "rows": rows, "unseen": any("unseen_mean" in row for row in rows)}
+
+
+def _advice(plan: dict[str, Any], metrics: dict[str, Any], history: History) -> list[str]:
+    return advice(
+        plan,
+        validation_loss=metrics.get("validation_loss"),
+        settings=history.settings,
+        from_scratch="before" not in metrics and history.began_from is None,
+    )

@@ -20,13 +20,13 @@ import torch
 from torch import nn
 
 from filiberto.evaluate.bits import word_tokens
+from filiberto.evaluate.budget import EPOCHS, LOOK_STEPS, MAX_STEPS, PATIENCE, ROWS
 from filiberto.evaluate.labelled import Sentence
 from filiberto.evaluate.model import Reader
 from filiberto.evaluate.pretrained import new_parameters
 from filiberto.evaluate.tasks import Batch, Counts, Task, padded
 from filiberto.train.hardware import DTYPES, Hardware
 
-EPOCHS, MAX_STEPS, LOOK_STEPS, PATIENCE, ROWS = 6, 1_200, 300, 3, 16
 WARMUP_SHARE, WEIGHT_DECAY, MAX_NORM = 0.1, 0.01, 1.0
 HEAD_LR = 1e-3
 """At least so much for what no pretraining gave."""

@@ -1,0 +1,131 @@
+"""How a model came about, as far as its run folder tells: for the report.
+
+recipe.toml plan.json environment.json corpus/ tokenizer/ *.jsonl  ->  History
+
+A machine that only trained has no corpus, and a model from elsewhere has no run: what is not there
+is None or empty.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from filiberto.config import RECIPE_FILE, TrainConfig
+from filiberto.errors import UsageError
+from filiberto.recipe import recipe_from_dict
+from filiberto.runfolder import safeio
+from filiberto.train.records import METRICS, TIMINGS, read_lines
+
+KINDS = {"roberta": "RoBERTa", "modernbert": "ModernBERT"}
+
+# An absolute path, up to its last part: a report is shown to others.
+_PLACE = re.compile(r"(?<![\w.:/<])(?:/|~/|[A-Za-z]:\\)(?:[^\s/\\]+[/\\])+(?=[^\s/\\])")
+
+
+@dataclass(frozen=True, kw_only=True)
+class History:
+    """What is known of a training and of its text.
+
+    Attributes:
+        language: its English name.
+        code: of ISO 639, for the `lang` of what is shown in that language.
+        began_from: name of the model that it began from; None for random weights.
+        settings: of the training.
+        plan: as plan.json has it.
+        environment: as environment.json has it.
+        funnel: the account of all records, as corpus/report.json has it.
+        sheet: of the vocabulary.
+        curves: lines of metrics.jsonl.
+        clock: lines of timings.jsonl.
+    """
+
+    language: str = ""
+    code: str = ""
+    began_from: str | None = None
+    settings: TrainConfig | None = None
+    plan: dict[str, Any] | None = None
+    environment: dict[str, Any] | None = None
+    funnel: dict[str, Any] | None = None
+    sheet: dict[str, Any] | None = None
+    curves: list[dict[str, Any]] = field(default_factory=list)
+    clock: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def seconds(self) -> float | None:
+        """Of training."""
+        return max((line["seconds"] for line in self.clock if "seconds" in line), default=None)
+
+    @property
+    def sources(self) -> list[tuple[str, int]]:
+        """Names of the text's sources and the bytes that were kept of each, largest first."""
+        accounts = self.funnel["sources"] if self.funnel else {}
+        sizes = ((name, account["kept_bytes"]) for name, account in accounts.items())
+        return sorted(sizes, key=lambda item: (-item[1], item[0]))
+
+
+def of(run: Path | None) -> History:
+    """What a run folder tells.
+
+    Args:
+        run: None for a model without one.
+
+    Raises:
+        StateError: a file of it is damaged.
+    """
+    if run is None:
+        return History()
+    recipe = _recipe(run)
+    code = str(recipe.get("language", ""))
+    corpus = _json(run / "corpus" / "report.json")
+    # A file may name the model by a path of this machine; its last part is what it is called.
+    initial = recipe.get("init_from")
+    return History(
+        language=_language(code),
+        code=code,
+        began_from=Path(str(initial)).name if initial else None,
+        settings=_settings(recipe),
+        plan=_json(run / "plan.json"),
+        environment=_json(run / "environment.json"),
+        funnel=corpus["funnel"] if corpus else None,
+        sheet=_json(run / "tokenizer" / "sheet.json"),
+        curves=list(read_lines(run / METRICS)),
+        clock=list(read_lines(run / TIMINGS)),
+    )
+
+
+def bare(text: str) -> str:
+    """A text with the last part of each absolute path that is in it.
+
+    Example:
+        `no such file: /srv/it/model` is `no such file: model`.
+    """
+    return _PLACE.sub("", text)
+
+
+def _recipe(run: Path) -> dict[str, Any]:
+    path = run / RECIPE_FILE
+    return tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def _settings(recipe: dict[str, Any]) -> TrainConfig | None:
+    with suppress(UsageError):  # of another version: then its settings are not ours to judge
+        return recipe_from_dict({"train": recipe.get("train", {})}, origin=RECIPE_FILE).train
+    return None
+
+
+def _language(code: str) -> str:
+    from filiberto.corpus import languages
+
+    with suppress(UsageError):
+        return languages.find(code).name if code else ""
+    return code
+
+
+def _json(path: Path) -> dict[str, Any] | None:
+    hint = "make it again with --force of its stage, or remove it"
+    return safeio.read_json(path, hint=hint) if path.is_file() else None
