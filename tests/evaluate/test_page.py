@@ -1,158 +1,254 @@
-"""The report as a page, and its files for a paper."""
+"""The report as a page: it stands alone, tells what was measured, and is whole in a browser."""
 
 import json
 import re
 import shutil
+import struct
 import subprocess
+import sys
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from filiberto.evaluate.advice import advice
 from filiberto.evaluate.page import page
-from filiberto.evaluate.plots import Plot, Series, draw, ticks
-from filiberto.evaluate.tex import escaped, tex
+from filiberto.evaluate.results import right_prompts
+from tests.evaluate.rich_report import HOSTILE, LONG, figures, make_run, metrics, plan
 
-HOSTILE = "<script>alert(1)</script>{{7*7}}<img src=x onerror=alert(1)>"
 BROWSER = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
+FEW = ("bits_per_byte", "word_accuracy", "words")
 
 
-def row(name: str, kind: str, mean: float, **more: Any) -> dict[str, Any]:
-    scores = [mean - 0.01, mean, mean + 0.01] if kind != "majority" else [mean]
-    return {
-        "name": name,
-        "kind": kind,
-        "mean": mean,
-        "scores": scores,
-        "low": mean - 0.02,
-        "high": mean + 0.02,
-        "unseen_mean": mean - 0.005,
-        **more,
-    }
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "it"
+    folder.mkdir()
+    return make_run(folder)
 
 
 @pytest.fixture
-def rich(mini_run: Path) -> dict[str, Any]:
-    """The figures of a real run, with all that there may be beside."""
-    metrics = json.loads((mini_run / "report" / "metrics.json").read_text())
-    measured = {
-        key: metrics[key]
-        for key in ("bits_per_byte", "word_accuracy", "words", "word_bytes", "token_accuracy")
-    }
-    pairs = [
-        {"phenomenon": name, "count": 50, "right": 40, "accuracy": 0.8, "low": 0.67, "high": 0.89}
-        for name in ("number & person", "all")
-    ]
-    rows = [
-        row("mini", "model", 0.95),
-        row("same shape, random weights", "random", 0.9),
-        row(HOSTILE, "against", 0.93),
-        row("most frequent label", "majority", 0.89),
-    ]
-    probe = {
-        "task": "tags",
-        "measure": "UPOS",
-        "title": "Parts of speech",
-        "data": "UD_x & y_z",
-        "train_sentences": 1_781,
-        "dev_sentences": 9,
-        "test_sentences": 153,
-        "seen_sentences": 10,
-        "rows": rows,
-    }
-    other = {"name": HOSTILE, **measured, "prompts": [], "pairs": pairs}
-    return {
-        **metrics,
-        "pairs": pairs,
-        "probes": [probe],
-        "before": {**measured, "prompts": []},
-        "against": [{**other, "calibration": metrics["calibration"]}],
-    }
+def rich() -> dict[str, Any]:
+    return metrics()
 
 
 class Elements(HTMLParser):
-    """What a page consists of."""
+    """What a page consists of: tags with attributes, and the text of its `<data>`."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
         self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.data: list[tuple[float, str]] = []
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.found.append((tag, dict(attrs)))
 
+    def handle_data(self, data: str) -> None:
+        tag, attributes = self.found[-1] if self.found else ("", {})
+        if tag == "data" and data.strip():
+            self.data.append((float(str(attributes["value"])), data))
+            self.found.append(("", {}))
 
-def test_the_page_stands_alone_and_runs_nothing(mini_run: Path, rich: dict[str, Any]) -> None:
-    text = page(mini_run, rich)
+
+def numbers(value: Any) -> Iterator[float]:
+    """All numbers in a value of JSON."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for entry in value:
+            yield from numbers(entry)
+    elif isinstance(value, int | float):
+        yield float(value)
+
+
+def spoilt(value: Any, text: str) -> Any:
+    """The value with another text in the place of every text that people or files may give."""
+    if isinstance(value, dict):
+        given = ("name", "text", "note", "word", "answers", "problem", "phenomenon", "data")
+        return {
+            key: _all(entry, text) if key in given else spoilt(entry, text)
+            for key, entry in value.items()
+        }
+    return [spoilt(entry, text) for entry in value] if isinstance(value, list) else value
+
+
+def _all(value: Any, text: str) -> Any:
+    return [_all(entry, text) for entry in value] if isinstance(value, list) else text
+
+
+def test_the_page_stands_alone_and_runs_nothing(run: Path, rich: dict[str, Any]) -> None:
+    text = page(run, rich)
     elements = Elements(text).found
     assert not {"script", "link", "img", "iframe", "object"} & {tag for tag, _ in elements}
     assert not [a for _, a in elements if "src" in a or any(key.startswith("on") for key in a)]
-    links = {str(a["href"]) for tag, a in elements if tag == "a"}
-    assert links == {"metrics.json", "table.tex", "methods.tex", "cite.bib"}
     assert "url(" not in text
     assert "@import" not in text
 
 
-def test_all_text_is_shown_as_it_is(mini_run: Path, rich: dict[str, Any]) -> None:
-    rich["prompts"] = [
-        {
-            "text": HOSTILE,
-            "note": HOSTILE,
-            "answers": [HOSTILE],
-            "problem": HOSTILE,
-            "top": [{"word": HOSTILE, "probability": 0.5}],
-            "rank": 1,
-        }
-    ]
-    text = page(mini_run, rich)
-    assert text.count("&lt;script&gt;alert(1)&lt;/script&gt;{{7*7}}") >= 5
-    assert "<script" not in text
+def test_its_links_go_to_its_files_its_sections_and_the_papers(
+    run: Path, rich: dict[str, Any]
+) -> None:
+    elements = Elements(page(run, rich)).found
+    links = {str(a["href"]) for tag, a in elements if tag == "a"}
+    places = {f"#{a['id']}" for _, a in elements if "id" in a}
+    papers = {link for link in links if link.startswith("https://arxiv.org/abs/")}
+    files = {"metrics.json", "table.tex", "methods.tex", "cite.bib"}
+    assert len(papers) == 5
+    assert links == files | papers | places
+
+
+def test_all_text_is_shown_as_it_is(run: Path, rich: dict[str, Any]) -> None:
+    text = page(run, spoilt(rich, HOSTILE))
+    assert text.count("&lt;script&gt;alert(1)&lt;/script&gt;{{7*7}}") >= 30
+    tags = {tag for tag, _ in Elements(text).found}
+    assert not tags & {"script", "img"}
     assert "49<img" not in text
+    assert "49&lt;img" not in text
 
 
-def test_the_figures_are_those_of_the_file(mini_run: Path, rich: dict[str, Any]) -> None:
-    text = page(mini_run, rich)
-    for figure in (
-        f"{rich['bits_per_byte']:.3f}",
-        f"{rich['words']:,}",
-        f"{100 * rich['validation_accuracy']:.1f} %",
-        f"{100 * rich['calibration']['expected_error']:.1f} %",
-    ):
-        assert figure in text
-    assert ">95.0</td>" in text
-    assert ">50 %</td>" in text  # errors removed: 5 of 10
-    assert "10 of which occur in the training text" in text
+def test_what_the_files_of_the_run_say_is_shown_as_it_is(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    for name in ("plan.json", "environment.json", "tokenizer/sheet.json", "corpus/report.json"):
+        found = (run / name).read_text()
+        for given in ("x86_64 CPU (AVX512)", "europarl.txt.zst", "mini", "a word of manuals"):
+            found = found.replace(given, HOSTILE)
+        (run / name).write_text(found)
+    text = page(run, metrics())
+    assert text.count("&lt;script&gt;") >= 3
+    assert "<script" not in text
+    assert "<img" not in text
 
 
-def test_no_path_of_this_machine_is_on_it(mini_run: Path, rich: dict[str, Any]) -> None:
-    for text in (page(mini_run, rich), *tex(rich).values()):
-        assert str(mini_run.parent) not in text
-        assert "/home" not in text
-        assert "/tmp" not in text
+def test_the_figures_are_those_of_the_file(run: Path, rich: dict[str, Any]) -> None:
+    shown = Elements(page(run, rich)).data
+    known = set(numbers(rich))
+    models = [rich, rich["before"], *rich["against"]]
+    known |= {right_prompts(model) or 0 for model in models} | {361 / 387}
+    assert len(shown) > 150
+    for value, text in shown:
+        assert value in known
+        digits = len(text.partition(".")[2])
+        assert text in {f"{value:.{digits}f}", f"{100 * value:.{digits}f}"}
 
 
-def test_every_picture_is_told_in_words(mini_run: Path, rich: dict[str, Any]) -> None:
-    text = page(mini_run, rich)
+def test_every_model_has_its_column(run: Path, rich: dict[str, Any]) -> None:
+    text = page(run, rich)
+    for model in [rich, rich["before"], *rich["against"]]:
+        assert f'value="{model["bits_per_byte"]}"' in text
+        assert (
+            f'value="{model["by_source"][2]["bits_per_byte"]}"' in text or model is rich["before"]
+        )
+    for model in [rich, *rich["against"]]:
+        assert f'value="{model["by_source"][2]["bits_per_byte"]}"' in text
+    assert text.count(LONG) > 5
+
+
+def test_the_best_is_marked_only_where_models_can_be_compared(
+    run: Path, rich: dict[str, Any]
+) -> None:
+    found = Elements(page(run, rich)).found
+    best = {str(a["value"]) for tag, a in found if tag == "data" and a.get("class") == "best"}
+    assert "1.4102" in best
+    assert "1.5588" in best  # after the training, beside before
+    assert str(rich["against"][1]["token_accuracy"]["top1"]) not in best
+
+
+def test_probes_tell_the_errors_that_were_removed(run: Path, rich: dict[str, Any]) -> None:
+    text = page(run, rich)
+    own, random = rich["probes"][0]["rows"][0]["mean"], rich["probes"][0]["rows"][1]["mean"]
+    assert f"<td>{100 * (own - random) / (1 - random):.0f} %</td>" in text.replace("\xa0", " ")
+    assert "The training text holds 4 of these" in text
+    rich["probes"][0]["seen_sentences"] = None
+    assert "is not known" in page(run, rich)
+
+
+def test_a_right_guess_stands_in_the_sentence_and_a_wrong_one_too(
+    run: Path, rich: dict[str, Any]
+) -> None:
+    text = page(run, rich)
+    assert 'ciao <b dir="auto" class="right">come</b> va?' in text
+    assert 'dove ci <b dir="auto">sono</b> oggi' in text
+    assert "Not filled: the text has 140 tokens" in text
+
+
+def test_no_path_of_this_machine_is_on_it(run: Path, rich: dict[str, Any]) -> None:
+    rich["against"][0]["name"] = "/srv/models/other"
+    rich["prompts"][4]["problem"] = f"{run}/prompts.toml cannot be filled"
+    text = page(run, rich)
+    assert "it-base" in text
+    assert "prompts.toml cannot be filled" in text
+    assert ">other<" in text
+    for part in (str(run.parent), "/srv", "/models", "/texts"):
+        assert part not in text
+
+
+def test_every_picture_is_told_in_words(run: Path, rich: dict[str, Any]) -> None:
+    text = page(run, rich)
     pictures = [a for tag, a in Elements(text).found if tag == "svg"]
-    assert len(pictures) >= 3
+    assert len(pictures) > 15
     assert all(a["role"] == "img" and len(str(a["aria-label"])) > 30 for a in pictures)
     assert text.count("<title>") == len(pictures) + 1
     assert text.count("<desc>") == len(pictures)
 
 
-def test_what_was_not_measured_is_left_out(tmp_path: Path, rich: dict[str, Any]) -> None:
-    kept = ("bits_per_byte", "word_accuracy", "words", "evaluated_documents", "evaluated_bytes")
-    few = {key: rich[key] for key in kept}
-    text = page(tmp_path, {"name": "bare", "prompts": [], **few})
-    assert "Training</h2>" not in text
-    assert f"{few['bits_per_byte']:.3f}" in text
-    assert "not measured" in page(
-        tmp_path, {"name": "bare", "prompts": [], **few, "bits_per_byte": None}
+def test_what_is_not_in_the_run_is_left_out(tmp_path: Path, rich: dict[str, Any]) -> None:
+    text = page(tmp_path, rich)
+    assert 'id="training"' in text
+    assert 'id="text"' not in text
+    assert "million tokens read" not in text
+
+
+@pytest.mark.parametrize(
+    "more", [{}, {"prompts": []}, {"prompts": None, "pairs": [], "probes": []}]
+)
+def test_a_model_without_a_run_needs_three_figures(more: dict[str, Any]) -> None:
+    few = {key: metrics()[key] for key in FEW}
+    text = page(None, {"name": "elsewhere", **few, **more})
+    assert "1.559" in text
+    for missing in ("training", "text", "pairs", "probes", "prompts", "before", "help"):
+        assert f'id="{missing}"' not in text
+    assert "not measured" in page(None, {"name": "bare", **few, "bits_per_byte": None})
+
+
+@pytest.mark.parametrize("key", [key for key in metrics() if key not in FEW])
+def test_any_other_figure_may_be_missing(run: Path, rich: dict[str, Any], key: str) -> None:
+    del rich[key]
+    assert "1.559" in page(run, rich)
+
+
+@pytest.mark.parametrize("key", [key for key in figures(1.5, 0.2, 0.3) if key not in FEW])
+def test_another_model_may_lack_any_figure(run: Path, rich: dict[str, Any], key: str) -> None:
+    for model in (rich["before"], *rich["against"]):
+        del model[key]
+    assert "1.559" in page(run, rich)
+
+
+def test_the_price_is_told_where_the_plan_has_it(run: Path, rich: dict[str, Any]) -> None:
+    rich["plan"] = {**plan(), "cost": 1.5, "price_per_hour": 2.25}
+    assert "<dt>Cost</dt><dd>1.50, at 2.25 an hour</dd>" in page(run, rich)
+
+
+def test_rendering_needs_no_torch(run: Path) -> None:
+    code = (
+        "import json, sys; from pathlib import Path; sys.modules['torch'] = None\n"
+        "from filiberto.evaluate.page import page; from filiberto.evaluate.tex import tex\n"
+        "run, metrics = Path(sys.argv[1]), json.load(sys.stdin)\n"
+        "print(len(page(run, metrics)), len(tex(run, metrics)))"
     )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(run)],
+        input=json.dumps(metrics()),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout.split()[0]) > 50_000
 
 
 def test_the_report_of_a_run_has_them_all(mini_run: Path) -> None:
@@ -161,51 +257,12 @@ def test_the_report_of_a_run_has_them_all(mini_run: Path) -> None:
         *("metrics.json", "summary.txt", "report.html", "table.tex", "methods.tex"),
         *("cite.bib", "manifest.json"),
     }
-
-
-def test_tex_sees_no_commands(rich: dict[str, Any]) -> None:
-    found = tex(rich)
-    assert escaped("a_b & 100 % #1 {x} ~^\\") == (
-        r"a\_b \& 100 \% \#1 \{x\} \textasciitilde{}\textasciicircum{} \textbackslash{}"
-    ).replace(r"\textasciicircum{} ", r"\textasciicircum{}")
-    assert r"UD\_x \& y\_z" in found["methods.tex"]
-    assert r"50\,\% fewer errors" in found["methods.tex"]
-    lines = [line for line in found["table.tex"].splitlines() if line.endswith(r"\\")]
-    assert len({line.count(" & ") for line in lines}) == 1
-    assert len(lines) == 5  # heads, this model, the other, random weights, most frequent label
-    cited = set(re.findall(r"\\citep\{(\w+)\}", found["methods.tex"]))
-    assert cited <= set(re.findall(r"@\w+\{(\w+)", found["cite.bib"]))
-
-
-@pytest.mark.parametrize(
-    ("low", "high"), [(0, 1), (3.1, 9.7), (1e-5, 3e-4), (-2, 2), (5, 5), (0, 0), (12_345, 99_999)]
-)
-def test_ticks_are_few_and_hold_the_values(low: float, high: float) -> None:
-    found = ticks(low, high)
-    assert 2 <= len(found) <= 10
-    assert found[0] <= low
-    assert found[-1] >= high
-    assert found == sorted(set(found))
-
-
-def test_a_long_curve_is_drawn_with_few_points() -> None:
-    many = Series("loss", [(float(n), 9 / (n + 1)) for n in range(10_000)])
-    drawn = draw(Plot(title="a < b", x="steps", y="nats", series=[many]))
-    assert len(drawn) < 12_000
-    assert "a &lt; b" in drawn
-    assert "loss from 9 to 0.0009" in drawn
-
-
-def test_what_would_help_stays_within_what_was_measured() -> None:
-    plan = {"size": "tiny", "max_steps": 1_000, "batch_rows": 32, "row_length": 128}
-    plan |= {"text_tokens": 1_000_000, "vocab_size": 16_000}
-    said = advice(plan, validation_loss=4.5)
-    assert any("Twice the time" in sentence for sentence in said)
-    assert any("read 4.1 times" in sentence for sentence in said)
-    gains = [float(re.search(r"about (\d\.\d\d) nats", sentence)[1]) for sentence in said]  # type: ignore[index]
-    assert gains == sorted(gains, reverse=True)
-    (alone,) = advice({**plan, "size": "base"}, validation_loss=4.5)
-    assert "nothing is foretold" in alone
+    found = json.loads((mini_run / "report" / "metrics.json").read_text())
+    text = (mini_run / "report" / "report.html").read_text()
+    assert f'value="{found["bits_per_byte"]}"' in text
+    assert f'value="{found["calibration"]["expected_error"]}"' in text
+    assert text.count("million tokens read") >= 3
+    assert str(mini_run.parent) not in text
 
 
 @pytest.mark.slow
@@ -213,28 +270,26 @@ def test_what_would_help_stays_within_what_was_measured() -> None:
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("dark", [False, True])
 def test_a_browser_shows_it_whole_at_any_width(
-    mini_run: Path, rich: dict[str, Any], tmp_path: Path, width: int, dark: bool
+    run: Path, rich: dict[str, Any], tmp_path: Path, width: int, dark: bool
 ) -> None:
-    probe = (
-        "<script>addEventListener('load',()=>{document.title=JSON.stringify({"
+    tell = (
+        "<script>addEventListener('load',()=>console.log('SEEN '+JSON.stringify({"
         "wide:document.documentElement.scrollWidth,inner:innerWidth,"
-        "paper:getComputedStyle(document.body).backgroundColor})})</script>"
+        "paper:getComputedStyle(document.body).backgroundColor})))</script>"
     )
-    # Narrower windows than 500 pixels are not given; a frame is.
-    inner = page(mini_run, rich).replace("</body>", f"{probe}</body>")
+    inner = page(run, rich).replace("</body>", f"{tell}</body>")
     (tmp_path / "report.html").write_text(inner, encoding="utf-8")
-    frame = f'<iframe src="report.html" width="{width}" height="3000" id="f"></iframe><script>'
-    frame += "addEventListener('load',()=>setTimeout(()=>document.body.append("
-    frame += "document.getElementById('f').contentDocument.title),300))</script>"
-    (tmp_path / "frame.html").write_text(f"<body>{frame}</body>", encoding="utf-8")
+    # No window is narrower than 500 pixels; a frame may be.
+    frame = f'<iframe src="report.html" width="{width}" height="1500" style="border:0"></iframe>'
+    (tmp_path / "frame.html").write_text(f'<body style="margin:0">{frame}</body>', encoding="utf-8")
     done = subprocess.run(
         [
             *(str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic"),
             *("--no-first-run", "--disable-background-networking", "--disable-component-update"),
             *("--disable-sync", f"--user-data-dir={tmp_path / 'browser'}"),
-            *("--allow-file-access-from-files", "--virtual-time-budget=3000"),
-            *("--enable-logging=stderr", "--dump-dom"),
+            *("--enable-logging=stderr", f"--window-size={max(500, width)},1500"),
             f"--blink-settings=preferredColorScheme={0 if dark else 1}",
+            f"--screenshot={tmp_path / 'report.png'}",
             (tmp_path / "frame.html").as_uri(),
         ],
         capture_output=True,
@@ -242,11 +297,15 @@ def test_a_browser_shows_it_whole_at_any_width(
         timeout=120,
         check=True,
     )
-    assert "CONSOLE" not in done.stderr
-    found = re.search(r"\{\"wide.*?\}", done.stdout)
-    assert found, done.stdout[-2000:]
-    seen = json.loads(found[0])
+    told = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+    assert len(told) == 1, told
+    found = re.search(r"SEEN (\{.*?\})", told[0])
+    assert found, told
+    seen = json.loads(found[1])
     assert seen["inner"] == width
     assert seen["wide"] <= width
     brightness = sum(map(int, re.findall(r"\d+", seen["paper"])[:3]))
     assert (brightness < 200) == dark
+    picture = (tmp_path / "report.png").read_bytes()
+    assert struct.unpack(">II", picture[16:24]) == (max(500, width), 1_500)
+    assert len(picture) > 30_000  # an empty page has a tenth

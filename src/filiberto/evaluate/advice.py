@@ -66,12 +66,12 @@ def advice(
 def ground() -> str:
     """What the sentences stand on, and how far it may be off."""
     ranges = "; ".join(
-        f"{size} with {readable_number(least)} to {readable_number(most)} tokens"
+        f"{size} with {least / 1e6:.0f} to {most / 1e6:.0f} million tokens"
         for size, (least, most) in law.MEASURED.items()
     )
     return (
         f"By the law that filiberto plan goes by. It was fitted to Italian ({ranges}) and missed "
-        f"these trainings by at most {100 * law.FIT_ERROR:.1f} % of what guessing by frequency "
+        f"these trainings by at most {100 * law.FIT_ERROR:.1f}\u00a0% of what guessing by frequency "
         "alone costs; other texts may gain less or more."
     )
 

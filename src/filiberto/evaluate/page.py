@@ -48,7 +48,7 @@ def page(run: Path | None, metrics: dict[str, Any]) -> str:
         .get_template("report.html.jinja")
         .render(
             m=metrics,
-            name=metrics.get("name") or (run.resolve().name if run else "Model"),
+            name=compared[0]["name"] or (run.resolve().name if run else "Model"),
             models=compared,
             history=history,
             plan=plan,
@@ -71,7 +71,7 @@ def page(run: Path | None, metrics: dict[str, Any]) -> str:
             probes=[_probe(entry, compared) for entry in metrics.get("probes") or []],
             budget=budget,
             sentences=sentences(compared),
-            before_sentences=sentences([{"name": ""} | metrics.get("before", {})]),
+            before_sentences=sentences([{"name": "", **(metrics.get("before") or {})}]),
             advice=_advice(plan, metrics, history) if plan else [],
             ground=ground(),
             colours=COLOURS,
@@ -125,7 +125,7 @@ def _by_name(groups: Sequence[dict[str, Any]] | None) -> dict[str, dict[str, Any
 def _reliability(compared: Sequence[results.Model]) -> tuple[Plot, Markup] | None:
     found = [
         Series(
-            str(model.get("name", "")),
+            model["name"],
             [(b["confidence"], b["accuracy"]) for b in model["calibration"]["bins"]],
             dotted=True,
             weights=[b["count"] for b in model["calibration"]["bins"]],
@@ -156,7 +156,7 @@ def _pairs(compared: Sequence[results.Model]) -> list[dict[str, Any]]:
     shown = {
         name: [
             Interval(
-                compared[number].get("name", ""),
+                compared[number]["name"],
                 table[name]["low"],
                 table[name]["accuracy"],
                 table[name]["high"],
@@ -180,7 +180,8 @@ def _pairs(compared: Sequence[results.Model]) -> list[dict[str, Any]]:
 
 def _probe(entry: dict[str, Any], compared: Sequence[results.Model]) -> dict[str, Any]:
     """An entry with, for each row, a picture of its interval and the errors it removes."""
-    colours = {model.get("name", ""): number for number, model in enumerate(compared)}
+    entry = {**entry, "rows": [{**row, "name": bare(row["name"])} for row in entry["rows"]]}
+    colours = {model["name"]: number for number, model in enumerate(compared)}
     shown = [
         Interval(row["name"], row["low"], row["mean"], row["high"], colours.get(row["name"], 5))
         for row in entry["rows"]
@@ -206,5 +207,5 @@ def _advice(plan: dict[str, Any], metrics: dict[str, Any], history: History) -> 
         plan,
         validation_loss=metrics.get("validation_loss"),
         settings=history.settings,
-        from_scratch="before" not in metrics and history.began_from is None,
+        from_scratch=not metrics.get("before") and history.began_from is None,
     )

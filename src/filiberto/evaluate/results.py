@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from filiberto.evaluate.history import bare
+
 Model = dict[str, Any]
 
 
@@ -56,8 +58,9 @@ class Row:
 
 
 def models(metrics: Model) -> list[Model]:
-    """The model of the report, then those it is compared with."""
-    return [metrics, *metrics.get("against", [])]
+    """The model of the report, then those it is compared with, named without their places."""
+    found = [metrics, *(metrics.get("against") or [])]
+    return [{**model, "name": bare(str(model.get("name", "")))} for model in found]
 
 
 def rows(compared: Sequence[Model]) -> list[Row]:

@@ -60,13 +60,13 @@ def table(metrics: dict[str, Any]) -> str:
     compared = results.models(metrics)
     measured = [row for row in results.rows(compared) if not row.measure.by_token]
     probes = metrics.get("probes") or []
-    names = [str(model.get("name", "")) for model in compared]
+    names = [model["name"] for model in compared]
     rows = []
     for number, name in enumerate(names):
         cells = [_strong(row.cells[number].text, row.cells[number].best) for row in measured]
         rows.append([escaped(name), *cells, *(_probed(entry, name) for entry in probes)])
     for kind in ("random", "majority"):
-        named = [row["name"] for row in _rows(probes[:1]) if row["kind"] == kind]
+        named = [bare(row["name"]) for row in _rows(probes[:1]) if row["kind"] == kind]
         rows += [
             [escaped(name), *("--" for _ in measured), *(_probed(entry, name) for entry in probes)]
             for name in named
@@ -113,18 +113,16 @@ def _sentences(metrics: dict[str, Any], history: History) -> Iterator[str]:
 
 def _model(plan: dict[str, Any], history: History, *, name: str) -> str:
     shape, kind = plan["shape"], plan["architecture"]
-    beginning = (
-        f", beginning with the weights of {escaped(history.began_from)},"
-        if history.began_from
-        else ""
-    )
+    beginning = ""
+    if history.began_from:
+        beginning = f", beginning with the weights of {escaped(history.began_from)}"
     language = f" for {escaped(history.language)}" if history.language else ""
     cited = f"~\\cite{{{_CITED[kind]}}}" if kind in _CITED else ""
     return (
         f"We train \\emph{{{escaped(name)}}}, a {escaped(KINDS.get(kind, kind))}{cited}{language} "
         f"of {plan['parameters']:,} parameters ({shape['num_hidden_layers']} layers of width "
         f"{shape['hidden_size']}), by masked-language modelling~\\cite{{devlin2019bert}} with "
-        f"filiberto {__version__}~\\cite{{filiberto}}{beginning.rstrip(',')}."
+        f"filiberto {__version__}~\\cite{{filiberto}}{beginning}."
     )
 
 
@@ -222,7 +220,7 @@ def _strong(text: str, best: bool) -> str:
 
 def _probed(entry: dict[str, Any], name: str) -> str:
     """The mean of a model and its interval, small; the best of the models in bold."""
-    found = next((row for row in entry["rows"] if row["name"] == name), None)
+    found = next((row for row in entry["rows"] if bare(row["name"]) == name), None)
     if found is None:
         return "--"
     best = max(row["mean"] for row in entry["rows"])
