@@ -22,7 +22,7 @@ COLOURS = 6
 """Of series and models; a seventh has the first one's."""
 
 _WIDTH, _HEIGHT, _SQUARE = 350, 220, 330
-_LEFT, _RIGHT, _TOP, _BOTTOM = 42, 38, 26, 38
+_LEFT, _RIGHT, _TOP, _BOTTOM = 42, 46, 26, 38
 _MAX_POINTS = 200
 _APART = 12  # between the figures at the ends of two lines
 _RADIUS, _LARGEST = 2.6, 9.0
