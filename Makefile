@@ -21,7 +21,7 @@ test: setup
 
 # Every kill, signal and full disk in full, an hour on two cores; `make test` has some of each.
 faults: setup
-	FAULTS=full $(BIN)/python -m pytest tests/faults
+	FAULTS=full $(BIN)/python -m pytest tests/faults tests/train/test_distributed.py
 
 check: setup
 	$(BIN)/ruff check .

@@ -13,11 +13,11 @@ from tests.faults.conftest import Tally
 
 MAX_BYTES = 4096
 RUNS = {
-    "shard": 5_000,
-    "checkpoint": 8_000,
-    "stage": 8_000,
-    "records": 5_000,
-    "recipe": 5_000,
+    "shard": 3_000,
+    "checkpoint": 4_000,
+    "stage": 4_000,
+    "records": 3_000,
+    "recipe": 3_000,
     "prompts": 5_000,
     "pairs": 5_000,
     "marks": 5_000,
@@ -80,7 +80,7 @@ def test_nothing_crashes_a_reader(
     deep = b"[" * MAX_BYTES, b'{"a":' * (MAX_BYTES // 5), b"a = " + b"[" * (MAX_BYTES - 4)
     for number, data in enumerate((*seeds(reader, mini_run), *deep)):
         (folder / f"seed-{number}").write_bytes(data)
-    runs = RUNS[reader] * (20 if full else 1)
+    runs = RUNS[reader] * (50 if full else 1)
     options = f"-runs={runs}", f"-max_len={MAX_BYTES}", "-seed=1", f"-artifact_prefix={tmp_path}/"
     done = subprocess.run(
         [sys.executable, "-m", "tests.faults.fuzz", reader, str(folder), *options],
