@@ -112,7 +112,7 @@ def _sentences(metrics: dict[str, Any], history: History) -> Iterator[str]:
 
 
 def _model(plan: dict[str, Any], history: History, *, name: str) -> str:
-    shape, kind = plan["shape"], plan["architecture"]
+    shape, kind = plan["shape"], str(plan["architecture"])
     beginning = ""
     if history.began_from:
         beginning = f", beginning with the weights of {escaped(history.began_from)}"
