@@ -122,7 +122,8 @@ def test_killed_at_named_points_it_comes_to_the_same_bits(
             tally.add("F7", kills=1, met_open=is_open(user.folder / run))
             assert user.code(run) == 0
             assert user.result(run) == whole[MUON][0]
-    for fault in KILLS:
+    # In short only every other of those before and in training, for they are much alike.
+    for fault in KILLS if full else [*KILLS[:10:2], *KILLS[9:]]:
         assert user.code("named", fault=fault) == -9
         tally.add("F7", kills=1, met_open=is_open(user.folder / "named"))
     assert user.code("named") == 0
