@@ -16,9 +16,10 @@ $(VENV)/ready: pyproject.toml constraints.txt
 demo: setup
 	$(BIN)/filiberto run
 
-# One thread: tiny models gain nothing by more, and on busy cores threads wait for each other.
+# Two at a time, each on one thread: tiny models gain nothing by more, and on busy cores threads wait
+# for each other.
 test: setup
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 
 # Every kill, signal and full disk in full, an hour on two cores; `make test` has some of each.
 faults: setup

@@ -12,6 +12,15 @@ import pytest
 from filiberto.runfolder import safeio
 from tests.faults.place import SETTINGS, Place
 
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All fault tests go to one of several processes, which counts them all."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here):
+            item.add_marker(pytest.mark.xdist_group("faults"))
+
+
 REPORT = Path("reports") / "faults.json"
 
 

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import atheris
@@ -19,7 +20,7 @@ import atheris
 with atheris.instrument_imports(include=["filiberto"]):
     from filiberto import initial
     from filiberto.errors import UserError
-    from filiberto.evaluate.labelled import Layout, read_file
+    from filiberto.evaluate.labelled import read_file
     from filiberto.evaluate.marks import read_marks
     from filiberto.evaluate.pair_files import read_pairs
     from filiberto.evaluate.prompts import read_prompts
@@ -48,47 +49,6 @@ def checkpoint(data: bytes) -> None:
     assert store.problem_of(path) is not None, "there are no files that it could name"
 
 
-def stage(data: bytes) -> None:
-    """Read the manifest of a stage."""
-    (FOLDER / manifest.MANIFEST).write_bytes(data)
-    manifest.read(FOLDER)
-
-
-def records(data: bytes) -> None:
-    """Read the lines of a training."""
-    path = FOLDER / METRICS
-    path.write_bytes(data)
-    list(read_lines(path))
-
-
-def recipe(data: bytes) -> None:
-    """Read a recipe."""
-    path = FOLDER / "recipe.toml"
-    path.write_bytes(data)
-    load_recipe(path)
-
-
-def prompts(data: bytes) -> None:
-    """Read a file of prompts."""
-    path = FOLDER / "prompts.toml"
-    path.write_bytes(data)
-    read_prompts(path)
-
-
-def pairs(data: bytes) -> None:
-    """Read a file of minimal pairs."""
-    path = FOLDER / "pairs.tsv"
-    path.write_bytes(data)
-    read_pairs(path)
-
-
-def marks(data: bytes) -> None:
-    """Read the marks of a sheet of prompts, and write them as a run keeps them."""
-    path = FOLDER / "marks.json"
-    path.write_bytes(data)
-    safeio.write_json(path, asdict(read_marks(path)))
-
-
 def tokenizer(data: bytes) -> None:
     """Read the two files of a tokenizer, which stand one after the other."""
     first, _, second = data.partition(b"\x1e")
@@ -97,28 +57,34 @@ def tokenizer(data: bytes) -> None:
     bpe.special_ids(bpe.load(FOLDER), bpe.special_tokens(FOLDER))
 
 
-def configuration(data: bytes) -> None:
-    """Read the configuration of a model that comes from elsewhere."""
-    (FOLDER / "config.json").write_bytes(data)
-    initial.configuration(FOLDER)
+# What reads one file: its name, and the reader.
+FILES: dict[str, tuple[str, Callable[[Path], object]]] = {
+    "stage": (manifest.MANIFEST, lambda path: manifest.read(path.parent)),
+    "records": (METRICS, lambda path: list(read_lines(path))),
+    "recipe": ("recipe.toml", load_recipe),
+    "prompts": ("prompts.toml", read_prompts),
+    "pairs": ("pairs.tsv", read_pairs),
+    # and written as a run keeps them
+    "marks": ("marks.json", lambda path: safeio.write_json(path, asdict(read_marks(path)))),
+    "trees": ("train.conllu", lambda path: read_file(path, "conllu")),
+    "entities": ("train.iob", lambda path: read_file(path, "iob")),
+    "classes": ("train.tsv", lambda path: read_file(path, "classes")),
+    "configuration": ("config.json", lambda path: initial.configuration(path.parent)),
+}
 
 
-def labelled(data: bytes) -> None:
-    """Read labelled text, in one layout or another."""
-    layouts: dict[str, Layout] = {"conllu": "conllu", "iob": "iob", "tsv": "classes"}
-    for suffix, layout in layouts.items():
-        path = FOLDER / f"train.{suffix}"
-        path.write_bytes(data)
-        with contextlib.suppress(UserError):
-            read_file(path, layout)
+def file(kind: str, data: bytes) -> None:
+    """Read a file of a kind."""
+    name, reader = FILES[kind]
+    (FOLDER / name).write_bytes(data)
+    reader(FOLDER / name)
 
 
 READERS: dict[str, Callable[[bytes], None]] = {
-    reader.__name__: reader
-    for reader in (
-        *(shard, checkpoint, stage, records, recipe),
-        *(prompts, pairs, marks, labelled, tokenizer, configuration),
-    )
+    "shard": shard,
+    "checkpoint": checkpoint,
+    "tokenizer": tokenizer,
+    **{kind: partial(file, kind) for kind in FILES},
 }
 
 

@@ -21,9 +21,17 @@ RUNS = {
     "prompts": 5_000,
     "pairs": 5_000,
     "marks": 5_000,
-    "labelled": 3_000,
+    "trees": 2_000,
+    "entities": 1_000,
+    "classes": 1_000,
     "tokenizer": 3_000,
     "configuration": 1_000,
+}
+
+LABELLED = {
+    "trees": b"# text = va\n1\tva\tva\tVERB\t_\tA=B|C=D\t0\troot\t_\t_\n2-3" + b"\t_" * 9 + b"\n",
+    "entities": b"Regno\tB-LOC\nUnito\tI-LOC\n\nva O\n",
+    "classes": "è bello\t1\nè brutto\t0\n".encode(),
 }
 
 pytestmark = pytest.mark.skipif(
@@ -50,11 +58,8 @@ def seeds(reader: str, run: Path) -> list[bytes]:
         small.add_special_tokens(["<s>", "<pad>", "</s>", "<unk>", "<mask>"])
         config = (run / "tokenizer" / "tokenizer_config.json").read_bytes()
         return [small.to_str().encode() + b"\x1e" + config]
-    if reader == "labelled":
-        return [
-            b"# text = va\n1\tva\tva\tVERB\t_\tA=B|C=D\t0\troot\t_\t_\n2-3" + b"\t_" * 9 + b"\n",
-            b"Regno\tB-LOC\nUnito\tI-LOC\n\nva O\n",
-        ]
+    if reader in LABELLED:
+        return [LABELLED[reader]]
     if reader == "pairs":
         layouts = (
             "good\tbad\tphenomenon\nAnna va\tAnna vado\tperson\n",

@@ -24,7 +24,6 @@ from filiberto.corpus.documents import resolve
 from filiberto.corpus.hub_choice import Asked, Choice, ChosenFile
 from filiberto.corpus.sources import kind_of
 from filiberto.errors import OtherRunError, StateError, UsageError
-from filiberto.hub_errors import told
 from filiberto.runfolder import safeio
 from filiberto.runfolder.manifest import MANIFEST
 
@@ -110,7 +109,7 @@ def _resolve(asked: Asked) -> Choice:
         dataset, usual = _SHORT[dataset](language)
         config = config or usual
     say(f"hub: asking for {dataset}")
-    with told(dataset):
+    with hub_fetch.told(dataset):
         revision = hub_fetch.api().dataset_info(dataset, timeout=30).sha
     if not revision:
         raise StateError(f"the Hub names no commit of {dataset}", hint="try again later")
@@ -175,7 +174,7 @@ def _configs(choice: Choice) -> list[dict[str, Any]]:
     """The configs that the data set's card names, if there is a card that names any."""
     from filiberto.corpus import hub_fetch
 
-    with told(choice.dataset):
+    with hub_fetch.told(choice.dataset):
         found = hub_fetch.api().get_paths_info(
             choice.dataset, [_CARD], revision=choice.revision, repo_type="dataset"
         )
@@ -213,7 +212,7 @@ def _listed(choice: Choice, folder: str) -> dict[str, HubFile]:
 def _tree(choice: Choice, folder: str, *, recursive: bool) -> list[Any]:
     from filiberto.corpus import hub_fetch
 
-    with told(choice.dataset, what=f"folder {folder!r}"):
+    with hub_fetch.told(choice.dataset, what=f"folder {folder!r}"):
         return list(
             hub_fetch.api().list_repo_tree(
                 choice.dataset,

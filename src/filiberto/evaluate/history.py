@@ -9,7 +9,6 @@ is None or empty.
 from __future__ import annotations
 
 import re
-import tomllib
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,8 +16,9 @@ from typing import Any
 
 from filiberto.config import RECIPE_FILE, TrainConfig
 from filiberto.errors import UsageError
-from filiberto.recipe import recipe_from_dict
-from filiberto.runfolder import safeio
+from filiberto.initial import INITIAL
+from filiberto.recipe import load_recipe
+from filiberto.runfolder import manifest, safeio
 from filiberto.train.records import METRICS, TIMINGS, read_lines
 
 KINDS = {"roberta": "RoBERTa", "modernbert": "ModernBERT"}
@@ -79,16 +79,17 @@ def of(run: Path | None) -> History:
     """
     if run is None:
         return History()
-    recipe = _recipe(run)
-    code = str(recipe.get("language", ""))
+    recipe = None
+    with suppress(UsageError):  # there is none, or of another version: not ours to judge
+        recipe = load_recipe(run / RECIPE_FILE)
+    code = recipe.language if recipe else ""
     corpus = _json(run / "corpus" / "report.json")
-    # A file may name the model by a path of this machine; its last part is what it is called.
-    initial = recipe.get("init_from")
+    began_from = manifest.read(run / INITIAL)
     return History(
         language=_language(code),
         code=code,
-        began_from=Path(str(initial)).name if initial else None,
-        settings=_settings(recipe),
+        began_from=began_from.facts["name"] if began_from else None,
+        settings=recipe.train if recipe else None,
         plan=_json(run / "plan.json"),
         environment=_json(run / "environment.json"),
         funnel=corpus["funnel"] if corpus else None,
@@ -105,17 +106,6 @@ def bare(text: str) -> str:
         `no such file: /srv/it/model` is `no such file: model`.
     """
     return _PLACE.sub("", text)
-
-
-def _recipe(run: Path) -> dict[str, Any]:
-    path = run / RECIPE_FILE
-    return tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-
-
-def _settings(recipe: dict[str, Any]) -> TrainConfig | None:
-    with suppress(UsageError):  # of another version: then its settings are not ours to judge
-        return recipe_from_dict({"train": recipe.get("train", {})}, origin=RECIPE_FILE).train
-    return None
 
 
 def _language(code: str) -> str:

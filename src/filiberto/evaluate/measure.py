@@ -29,6 +29,7 @@ _FREQUENCIES = (
     (100, "100 to 1,000 in a million"),
     (10, "10 to 100 in a million"),
     (1, "1 to 10 in a million"),
+    (0, "under 1 in a million"),
 )
 
 
@@ -72,7 +73,7 @@ def figures(reader: Reader, material: Material) -> dict[str, Any]:
         "word_bytes": score.num_bytes,
         "evaluated_bytes": total,
         "evaluated_documents": len(documents),
-        **{name: _table(groups) for name, groups in score.groups.items()},
+        **{kind: _table(kind, groups) for kind, groups in score.groups.items()},
     }
     with progress("calibration", total=total, unit="bytes") as advance:
         found |= calibration(reader, documents, advance=advance)
@@ -120,16 +121,21 @@ def _groups(per_million: Mapping[str, float] | None) -> GroupsOf:
         if per_million is not None:
             frequency = per_million.get(word.text, 0.0)
             names = (name for least, name in _FREQUENCIES if frequency >= least)
-            found["by_frequency"] = next(names, "under 1 in a million")
+            found["by_frequency"] = next(names)
         return found
 
     return groups_of
 
 
-def _table(groups: Mapping[str, Score]) -> list[dict[str, Any]]:
-    """Groups with the most words first."""
-    ordered = sorted(groups.items(), key=lambda item: (-item[1].words, item[0]))
-    return [{"name": name, **_facts(score)} for name, score in ordered]
+def _table(kind: str, groups: Mapping[str, Score]) -> list[dict[str, Any]]:
+    """Sources with the most words first, frequent words first, short words first."""
+    if kind == "by_frequency":
+        names = [name for _, name in _FREQUENCIES if name in groups]
+    elif kind == "by_length":
+        names = sorted(groups)
+    else:
+        names = sorted(groups, key=lambda name: (-groups[name].words, name))
+    return [{"name": name, **_facts(groups[name])} for name in names]
 
 
 def _facts(score: Score) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,9 +23,6 @@ from filiberto.evaluate.model import Reader
 
 ALL = "all"
 """The name of the row over all phenomena, the last one."""
-
-_Z95 = 1.959964
-"""The 97.5 % point of the normal distribution: 95 % lie within it on both sides."""
 
 
 @dataclass(frozen=True)
@@ -88,11 +84,10 @@ def wilson(right: int, count: int) -> tuple[float, float]:
     """
     if not 0 <= right <= count or not count:
         raise ValueError(f"{right} right of {count} is no share")
-    share, square = right / count, _Z95**2
-    middle = share + square / (2 * count)
-    half = _Z95 * math.sqrt(share * (1 - share) / count + square / (4 * count**2))
-    whole = 1 + square / count
-    return max(0.0, (middle - half) / whole), min(1.0, (middle + half) / whole)
+    from scipy.stats import binomtest
+
+    found = binomtest(right, count).proportion_ci(0.95, method="wilson")
+    return float(found.low), float(found.high)
 
 
 def _row(name: str, verdicts: Sequence[bool]) -> dict[str, Any]:

@@ -5,7 +5,6 @@ run folder (what is there of it), metrics -> history, rows, plots -> report.html
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -60,7 +59,7 @@ def page(run: Path | None, metrics: dict[str, Any]) -> str:
             breakdowns=[
                 (
                     title,
-                    _in_order(key, metrics[key]),
+                    metrics[key],
                     [_by_name(model.get(key)) for model in compared],
                 )
                 for key, title in BREAKDOWNS.items()
@@ -103,19 +102,6 @@ def _before(metrics: dict[str, Any]) -> list[results.Row]:
     """The measures of the model that the training began from, then of what became of it."""
     before = metrics.get("before")
     return results.rows([before, metrics]) if before else []
-
-
-def _in_order(key: str, groups: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Sources as they come, the largest first; lengths upwards, frequencies downwards."""
-
-    def number(group: dict[str, Any]) -> float:
-        found = re.search(r"\d[\d,]*", group["name"])
-        value = float(found[0].replace(",", "")) if found else 0.0
-        return value - 0.5 * group["name"].startswith(("under", "never"))
-
-    if key == "by_source":
-        return list(groups)
-    return sorted(groups, key=number, reverse=key == "by_frequency")
 
 
 def _by_name(groups: Sequence[dict[str, Any]] | None) -> dict[str, dict[str, Any]]:
