@@ -81,6 +81,11 @@ def test_help_imports_nothing_heavy(arguments: str) -> None:
     assert top_level(imported_by(code)) & HEAVY == set()
 
 
+def test_torch_and_the_hub_are_imported_when_they_are_needed() -> None:
+    light = "import filiberto.road, filiberto.evaluate.inputs, filiberto.corpus.hub"
+    assert top_level(imported_by(light)) & {"torch", "transformers", "huggingface_hub"} == set()
+
+
 def test_settings_and_errors_need_only_the_standard_library() -> None:
     before = top_level(imported_by(""))
     loaded = top_level(imported_by("import filiberto.config, filiberto.errors, filiberto.recipe"))

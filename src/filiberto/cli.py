@@ -18,7 +18,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
-from filiberto import __version__
+from filiberto import __version__, verbs
 from filiberto.arguments import COMMANDS, overridden, parse_places, parse_stage
 from filiberto.config import RECIPE_FILE, SECTIONS, Recipe, parse_seconds
 from filiberto.errors import (
@@ -28,57 +28,20 @@ from filiberto.errors import (
     UsageError,
     UserError,
 )
+from filiberto.manual import HELP, description
 from filiberto.recipe import check_recipe, load_recipe, recipe_to_dict
 from filiberto.signals import leaving_at_once
 
 DEMO_RUN = Path("runs/demo")
 
-_ALL = (
-    *COMMANDS,
-    "resume",
-    "finish",
-    "fill",
-    "prompts",
-    "tune",
-    "look",
-    "languages",
-    "recipes",
-    "doctor",
-)
-
-HELP = f"""\
-filiberto {__version__}: a BERT for your language, from your text, on your hardware
-
-  filiberto run                     the demonstration: generated Italian, a few minutes
-  filiberto run RUN --text FILES    the whole road, from your text to a model and its report
-  filiberto run RUN --language te   the same with open text for a language, from the Hub
-
-  filiberto plan RUN --text FILES   what `run` would do: size, time, memory, expected loss
-
-one stage of a run:
-  filiberto corpus RUN --text FILES   read and clean text, drop duplicates, set validation apart
-  filiberto tokenizer RUN             learn a vocabulary
-  filiberto tokens RUN                turn the text into shards of token ids
-  filiberto train RUN                 train, or go on where a stopped training was
-  filiberto evaluate RUN              the report: figures, prompts, and others to compare with
-
-a run that was stopped, or that you want otherwise:
-  filiberto resume RUN                go on, here or from a backup on another machine
-  filiberto train RUN --more 2h       train longer, also when it is finished
-  filiberto finish RUN --within 10m   learning rate to zero, model and report within that time
-
-a finished run:
-  filiberto fill RUN "ciao <mask> va?"   fill holes: <mask> is one token, ___ one word
-  filiberto prompts RUN                  a page on which a native speaker marks the filled prompts
-  filiberto tune RUN train.conllu        a tagger for words, to keep (parts of speech, names)
-  filiberto look RUN [STAGE]             what lies at each stop of the road
-
-  filiberto languages [te]          what there is for a language: open text, labels, encoders
-  filiberto recipes                 the shipped recipes
-  filiberto doctor                  what this machine can do, and what would help
-  filiberto COMMAND --help          the settings of a command (run --help-all: of all stages)
-
-RUN is a folder such as runs/it. Ctrl-C is always safe: run the same command again to go on."""
+_VERBS = {
+    verb.__name__: verb
+    for verb in (
+        *(verbs.fill, verbs.prompts, verbs.tune, verbs.look),
+        *(verbs.languages, verbs.recipes, verbs.doctor),
+    )
+}
+_ALL = (*COMMANDS, "resume", "finish", *_VERBS)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -147,20 +110,8 @@ def _dispatch(command: str, arguments: list[str]) -> None:
         _run_stage(command, arguments)
     elif command in ("resume", "finish"):
         _go_on(command, arguments)
-    elif command == "fill":
-        _fill(arguments)
-    elif command == "prompts":
-        _prompts(arguments)
-    elif command == "look":
-        _look(arguments)
-    elif command == "tune":
-        _tune(arguments)
-    elif command == "languages":
-        _languages(arguments)
-    elif command == "recipes":
-        _recipes()
-    elif command == "doctor":
-        _doctor(arguments)
+    elif command in _VERBS:
+        _VERBS[command](arguments)
     else:
         import difflib
 
@@ -181,8 +132,8 @@ def _run_stage(command: str, arguments: list[str]) -> None:
     whole = command in ("run", "plan")
     sections = SECTIONS if whole and (everything or not helping) else (command,)
     # Once to learn which run and which recipe, and again on top of that recipe.
-    description = _description(command, shortened=whole and not sections[1:])
-    parse = partial(parse_stage, command, arguments, sections=sections, description=description)
+    told = description(command, shortened=whole and not sections[1:])
+    parse = partial(parse_stage, command, arguments, sections=sections, description=told)
     named = parse(base=Recipe())
     base, run = _base_recipe(command, named)
     recipe = overridden(base, parse(base=base))
@@ -266,7 +217,7 @@ def _go_on(command: str, arguments: list[str]) -> None:
         arguments,
         FinishArguments if command == "finish" else ResumeArguments,
         usage="RUN",
-        description=_description(command),
+        description=description(command),
     )
     if words:
         raise UsageError("takes a run folder and nothing more", hint=f"filiberto {command} RUN")
@@ -329,13 +280,6 @@ def find_recipe(name: str) -> Path:
     return shipped if "/" not in name and shipped.is_file() else Path(name)
 
 
-def _description(command: str, *, shortened: bool = False) -> str:
-    line = next(line for line in HELP.splitlines() if f"filiberto {command} RUN" in line)
-    text = line.split("   ")[-1].strip()
-    more = f"Every setting of every stage: filiberto {command} --help-all." if shortened else ""
-    return f"{text[0].upper()}{text[1:]}. {more}".strip()
-
-
 def _write_recipe(run: Path, recipe: Recipe) -> bytes | None:
     """Write the merged recipe into the run folder.
 
@@ -352,123 +296,3 @@ def _write_recipe(run: Path, recipe: Recipe) -> bytes | None:
     if before is None or tomllib.loads(before.decode()) != tomllib.loads(text):
         safeio.write_bytes(path, text.encode())
     return before
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class FillArguments:
-    """Flags of `filiberto fill`."""
-
-    top_k: int = 5
-    """How many fillers to show for each hole."""
-    json: bool = False
-    """Print JSON with the keys of transformers' fill-mask pipeline."""
-
-
-def _fill(arguments: list[str]) -> None:
-    run, texts, flags = parse_places(
-        "fill",
-        arguments,
-        FillArguments,
-        usage='RUN ["ciao <mask> va?"]',
-        description=_description("fill"),
-    )
-    from filiberto.evaluate import session
-
-    session.fill(run, texts[0] if texts else None, top_k=flags.top_k, as_json=flags.json)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class PromptsArguments:
-    """Flags of `filiberto prompts`."""
-
-    out: Path | None = None
-    """The page's file, in place of RUN/report/prompts.html."""
-    marks: Path | None = None
-    """A file that the page saved, to be kept as RUN/marks.json for the next report."""
-
-
-def _prompts(arguments: list[str]) -> None:
-    run, words, flags = parse_places(
-        "prompts", arguments, PromptsArguments, usage="RUN", description=_description("prompts")
-    )
-    if words:
-        raise UsageError("takes a run folder and nothing more", hint="filiberto prompts RUN")
-    if flags.marks is not None and flags.out is not None:
-        raise UsageError("--marks takes a file in, --out writes a page; keep one")
-    from filiberto.evaluate import prompt_sheet
-
-    if flags.marks is not None:
-        prompt_sheet.take(run, flags.marks)
-    else:
-        prompt_sheet.write(run, out=flags.out)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class TuneArguments:
-    """Flags of `filiberto tune`."""
-
-    dev: Path | None = None
-    """Sentences that choose among three learning rates; without it a tenth of FILE."""
-    test: Path | None = None
-    """Sentences on which the tagger is scored."""
-    out: Path | None = None
-    """The folder to make, in place of RUN/tagger."""
-
-
-def _tune(arguments: list[str]) -> None:
-    run, files, flags = parse_places(
-        "tune", arguments, TuneArguments, usage="RUN FILE", description=_description("tune")
-    )
-    if not files:
-        raise UsageError("no labelled file is named", hint=f"filiberto tune {run} train.conllu")
-    from filiberto.evaluate import tagger
-
-    out = flags.out or run / "tagger"
-    tagger.tune(run, Path(files[0]), dev=flags.dev, test=flags.test, out=out)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class LookArguments:
-    """Flags of `filiberto look`."""
-
-    rows: int = 5
-    """How many documents of the corpus to show."""
-
-
-def _look(arguments: list[str]) -> None:
-    run, stages, flags = parse_places(
-        "look", arguments, LookArguments, usage="RUN [STAGE]", description=_description("look")
-    )
-    from filiberto import look
-
-    look.look(run, stages[0] if stages else None, rows=flags.rows)
-
-
-def _recipes() -> None:
-    for entry in sorted(resources.files("filiberto.recipes").iterdir(), key=lambda e: e.name):
-        if entry.name.endswith(".toml") and not entry.name.startswith("prompts"):
-            first = entry.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
-            print(f"{entry.name.removesuffix('.toml'):<16}{first}")
-    print("\nuse one: filiberto run runs/it --recipe NAME --text FILES")
-
-
-def _languages(arguments: list[str]) -> None:
-    from filiberto.corpus import languages
-
-    if arguments and arguments[0].startswith("-"):
-        print("usage: filiberto languages [CODE|NAME]\n\nWhat there is for a language.")
-        return
-    for line in languages.page(" ".join(arguments)) if arguments else languages.overview():
-        print(line)
-
-
-def _doctor(arguments: list[str]) -> None:
-    usage = "filiberto doctor [--json]"
-    if arguments in (["--help"], ["-h"]):
-        print(f"usage: {usage}\n\nWhat this machine can do, and what would help.")
-        return
-    if arguments not in ([], ["--json"]):
-        raise UsageError(f"does not know {' '.join(arguments)}", hint=usage)
-    from filiberto import doctor
-
-    doctor.run(as_json=bool(arguments))

@@ -7,6 +7,8 @@ import math
 from pathlib import Path
 from typing import Any
 
+from filiberto.runfolder import manifest
+
 HOSTILE = "<script>alert(1)</script>{{7*7}}<img src=x onerror=alert(1)>"
 LONG = "a-group-with-a-long-name/an-encoder-of-many-languages-base-2026"
 STEP_TOKENS = 4_096
@@ -14,10 +16,18 @@ STEP_TOKENS = 4_096
 
 def make_run(folder: Path) -> Path:
     """A folder with what a finished run leaves for the report, but for its weights."""
-    for name in ("corpus", "tokenizer"):
+    for name in ("corpus", "tokenizer", "initial"):
         (folder / name).mkdir(parents=True)
+    manifest.finish(
+        folder / "initial",
+        stage="tokenizer",
+        settings={},
+        inputs={},
+        facts={"name": "it-base"},
+        seconds=0.0,
+    )
     (folder / "recipe.toml").write_text(
-        f'text = ["{folder.as_posix()}/texts/it"]\nlanguage = "it"\nsize = "mini"\n'
+        f'text = ["{folder.as_posix()}/texts/it"]\nlanguage = "it"\n'
         f'init_from = "{folder.as_posix()}/models/it-base"\n'
         '[train]\narchitecture = "modernbert"\n'
     )

@@ -39,11 +39,6 @@ def test_settings_of_another_version_are_not_judged(tmp_path: Path) -> None:
     assert of(tmp_path).settings is None
 
 
-def test_a_language_without_a_name_keeps_its_code(tmp_path: Path) -> None:
-    (tmp_path / "recipe.toml").write_text('language = "no-such-language"\n')
-    assert of(tmp_path).language == "no-such-language"
-
-
 @pytest.mark.parametrize(
     ("text", "shown"),
     [

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from filiberto import road
 from filiberto.config import EvaluateConfig, Recipe
 from filiberto.errors import UsageError
-from filiberto.evaluate.minimal_pairs import MinimalPair, by_phenomenon, digest, judge, wilson
+from filiberto.evaluate.minimal_pairs import by_phenomenon, judge, wilson
 from filiberto.evaluate.model import Reader, load_reader
-from filiberto.evaluate.pair_files import read_pairs
+from filiberto.evaluate.pair_files import MinimalPair, digest, read_pairs
 from tests.test_initial import MAKERS
 
 MULTIBLIMP = (

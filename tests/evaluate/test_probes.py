@@ -1,5 +1,6 @@
 """Fine-tuning within a budget, and the figures that come of it."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -203,9 +204,15 @@ def test_the_report_has_rows_that_tell_what_a_score_is_worth_and_keeps_them(
     def fails(*_: Any, **__: Any) -> Any:
         raise AssertionError("it is known")
 
-    monkeypatch.setattr(probes, "fine_tune", fails)
-    evaluate.build(run, settings=settings, force=True)
-    assert json.loads((run / "report" / "metrics.json").read_text()) == metrics
+    with monkeypatch.context() as patch:
+        patch.setattr(probes, "fine_tune", fails)
+        evaluate.build(run, settings=dataclasses.replace(settings, likelihood_words=9))
+        again = json.loads((run / "report" / "metrics.json").read_text())
+        assert again["probes"] == metrics["probes"]
+        with pytest.raises(
+            AssertionError, match="it is known"
+        ):  # but not if all shall be forgotten
+            evaluate.build(run, settings=settings, force=True)
     text = (run / "report" / "manifest.json").read_text()
     assert str(tmp_path) not in text
 
@@ -218,7 +225,7 @@ def test_a_probe_of_a_random_model_is_of_random_weights(
     trained, random = (
         probes.probe(
             TagTask(labelled()),
-            Contestant("x", mini_run / "model", reader, random=random),
+            Contestant("x", mini_run / "model", random=random),
             machine=machine,
             advance=lambda n: None,
         )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,8 @@ from filiberto.runfolder import manifest, safeio
 from filiberto.runfolder.manifest import Manifest
 
 if TYPE_CHECKING:
-    from filiberto.evaluate.minimal_pairs import MinimalPair
+    from filiberto.evaluate.inputs import Inputs
+    from filiberto.evaluate.pair_files import MinimalPair
     from filiberto.evaluate.pairs import Choice
 
 
@@ -50,66 +50,45 @@ def build(
         BadDataError: labelled text is not as it must be.
     """
     from filiberto.evaluate import marks
-    from filiberto.evaluate.comparison import material_of, metrics_of
-    from filiberto.evaluate.contest import tasks_of
-    from filiberto.evaluate.elsewhere import folder_of, name_of
-    from filiberto.evaluate.kept import digest_of
-    from filiberto.evaluate.minimal_pairs import digest
-    from filiberto.evaluate.page import page
-    from filiberto.evaluate.pair_files import read_pairs
-    from filiberto.evaluate.prompts import load_prompts
-    from filiberto.evaluate.report import summary_text
-    from filiberto.evaluate.tex import tex
+    from filiberto.evaluate.inputs import read_inputs
 
     settings = settings or EvaluateConfig()
-    prompts = load_prompts(settings.prompts, language=language)
-    pairs = [*pairs, *(p for path in settings.pairs for p in read_pairs(Path(path)))]
-    marked = marks.of(run)
-    inputs = {
-        "model": manifest.require(run, "model").content,
-        "corpus": manifest.require(run, "corpus").content,
-    }
-    tasks = tasks_of(settings)
-    others = [(name_of(name), folder_of(name)) for name in settings.against]
-    asked = manifest.plain(
-        {
-            "max_bytes": settings.max_bytes,
-            "word_share": settings.word_share,
-            "likelihood_words": settings.likelihood_words,
-            "prompts": [asdict(prompt) for prompt in prompts],
-            "choices": [[choice.text, choice.right, *choice.wrong] for choice in choices],
-            "pairs": digest(pairs),
-            "tasks": [[task.name, task.data.name, task.data.digest] for task in tasks],
-            "against": [[name, *digest_of(folder)] for name, folder in others],
-            "marks": None if marked is None else asdict(marked),
-        }
-    )
+    asked = read_inputs(run, settings, language=language, choices=choices, pairs=pairs)
     there = manifest.read(run / "report")
-    key = manifest.fingerprint("evaluate", settings=asked, inputs=inputs)
-    if there is not None and there.fingerprint == key and not force:
+    if there is not None and there.fingerprint == asked.fingerprint and not force:
         return there
     start = time.perf_counter()
-    if there is not None and not force and _marks_alone_differ(there, asked["marks"], key):
+    if there is not None and not force and _marks_alone_differ(there, asked):
         metrics = there.facts
     else:
-        material = material_of(run, settings, prompts=prompts, choices=choices, pairs=pairs)
-        metrics = metrics_of(run, material, tasks, others, follows=asked)
+        from filiberto.evaluate.comparison import metrics_of
+
+        metrics = metrics_of(run, asked, force=force)
     metrics.pop("marks", None)
-    metrics |= {"marks": marks.fold(metrics["prompts"], marked)} if marked else {}
-    written = {"summary.txt": summary_text(metrics) + "\n", "report.html": page(run, metrics)}
-    written |= tex(run, metrics)
+    if asked.marked:
+        metrics["marks"] = marks.fold(metrics["prompts"], asked.marked)
     with safeio.new_folder(run / "report") as folder:
-        safeio.write_json(folder / "metrics.json", metrics)
-        for name, text in written.items():
-            safeio.write_bytes(folder / name, text.encode())
+        _write(folder, run, metrics)
         return manifest.finish(
             folder,
             stage="evaluate",
-            settings=asked,
-            inputs=inputs,
+            settings=asked.settings,
+            inputs=asked.inputs,
             facts=metrics,
             seconds=time.perf_counter() - start,
         )
+
+
+def _write(folder: Path, run: Path, metrics: dict[str, Any]) -> None:
+    """The files of a report, but for its manifest."""
+    from filiberto.evaluate.page import page
+    from filiberto.evaluate.report import summary_text
+    from filiberto.evaluate.tex import tex
+
+    safeio.write_json(folder / "metrics.json", metrics)
+    texts = {"summary.txt": summary_text(metrics) + "\n", "report.html": page(run, metrics)}
+    for name, text in (texts | tex(run, metrics)).items():
+        safeio.write_bytes(folder / name, text.encode())
 
 
 def check(settings: EvaluateConfig) -> None:
@@ -140,7 +119,7 @@ def run(recipe: Recipe, run: Path, *, force: bool = False) -> Manifest:
     if PHRASEBOOK in recipe.text:
         from filiberto.corpus.contrasts import contrasts
         from filiberto.corpus.phrasebook import held_out_items
-        from filiberto.evaluate.minimal_pairs import MinimalPair
+        from filiberto.evaluate.pair_files import MinimalPair
 
         choices = held_out_items(seed=recipe.seed)
         pairs = [MinimalPair(*contrast) for contrast in contrasts(choices)]
@@ -156,11 +135,12 @@ def run(recipe: Recipe, run: Path, *, force: bool = False) -> Manifest:
     return done
 
 
-def _marks_alone_differ(there: Manifest, marked: Any, key: str) -> bool:
+def _marks_alone_differ(there: Manifest, asked: Inputs) -> bool:
     """Whether a report was measured as it would be now, but for what a reader has marked since."""
 
     def fingerprint(settings: dict[str, Any]) -> str:
         return manifest.fingerprint("evaluate", settings=settings, inputs=there.inputs)
 
     of_this_version = fingerprint(there.settings) == there.fingerprint
-    return of_this_version and fingerprint({**there.settings, "marks": marked}) == key
+    same = fingerprint({**there.settings, "marks": asked.settings["marks"]})
+    return of_this_version and same == asked.fingerprint

@@ -5,81 +5,72 @@ model/, corpus/, other folders -> material -> figures of each, probes of all -> 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from filiberto import initial
-from filiberto.config import EvaluateConfig
 from filiberto.console import say
 from filiberto.corpus import reading
 from filiberto.evaluate.bits import WORD
-from filiberto.evaluate.contest import contest
+from filiberto.evaluate.contest import contest, tasks_of
+from filiberto.evaluate.inputs import Inputs
+from filiberto.evaluate.kept import FOLDER as KEPT
 from filiberto.evaluate.kept import digest_of, kept
 from filiberto.evaluate.measure import Material, figures, word_frequencies
-from filiberto.evaluate.minimal_pairs import MinimalPair
 from filiberto.evaluate.model import Reader, load_reader
-from filiberto.evaluate.pairs import Choice
 from filiberto.evaluate.probes import Contestant
-from filiberto.evaluate.prompts import Prompt
-from filiberto.evaluate.tasks import Task
-from filiberto.runfolder import manifest
+from filiberto.runfolder import manifest, safeio
 from filiberto.train import hardware
 
 # Of the training text, for how frequent a word is.
 _COUNTED_BYTES = 32 << 20
 
 
-def metrics_of(
-    run: Path,
-    material: Material,
-    tasks: Sequence[Task],
-    others: Sequence[tuple[str, Path]],
-    *,
-    follows: dict[str, Any],
-) -> dict[str, Any]:
-    """Figures of the run's model, of that it began from, of others, and the probes of them."""
+def metrics_of(run: Path, asked: Inputs, *, force: bool) -> dict[str, Any]:
+    """Figures of the run's model, of that it began from, of others, and the probes of them.
+
+    Args:
+        run: the run folder, in which what took minutes is kept.
+        asked: what is measured on what.
+        force: forget what is kept.
+    """
+    if force:
+        safeio.remove(run / KEPT)
+    material = _material(run, asked)
     name = run.resolve().name
-    own = _open(run)
-    metrics = {"name": name, **_trained(run), **figures(own, material)}
+
+    def measured(folder: Path) -> dict[str, Any]:
+        follows = {**asked.measured, "corpus": asked.inputs["corpus"], "model": digest_of(folder)}
+        return kept(run, follows, lambda: figures(_open(folder), material))
+
+    metrics = {"name": name, **_trained(run), **measured(run / "model")}
     if initial.of(run):
-        metrics["before"] = figures(_open(run / initial.INITIAL), material)
-    same = {"corpus": manifest.require(run, "corpus").content}
-    same |= {key: follows[key] for key in follows.keys() - {"tasks", "against", "marks"}}
-    contestants = [Contestant(name, run / "model", own)]
-    for other, folder in others:
+        metrics["before"] = measured(run / initial.INITIAL)
+    for other, folder in asked.others:
         say(f"against {other}")
-        reader = _open(folder)
-        known = {**same, "model": digest_of(folder)}
-        found = kept(run, known, partial(figures, reader, material))
-        metrics.setdefault("against", []).append({"name": other, **found})
-        contestants.append(Contestant(other, folder, reader))
-    if tasks:
-        metrics["probes"] = contest(run, tasks, contestants, training_text=_training_text(run))
+        metrics.setdefault("against", []).append({"name": other, **measured(folder)})
+    if asked.labelled:
+        contestants = [Contestant(n, f) for n, f in ((name, run / "model"), *asked.others)]
+        metrics["probes"] = contest(
+            run, tasks_of(asked.labelled), contestants, training_text=_training_text(run)
+        )
     return metrics
 
 
-def material_of(
-    run: Path,
-    settings: EvaluateConfig,
-    *,
-    prompts: Sequence[Prompt],
-    choices: Sequence[Choice],
-    pairs: Sequence[MinimalPair],
-) -> Material:
-    """What models are measured on: validation text of the run, and what the settings add."""
-    documents = list(_documents(run, max_bytes=settings.max_bytes))
+def _material(run: Path, asked: Inputs) -> Material:
+    """Validation text of the run, and what the settings add."""
+    documents = list(_documents(run, max_bytes=asked.config.max_bytes))
     words = {word for _, text in documents for word in WORD.findall(text)}
     return Material(
         documents=documents,
-        prompts=prompts,
-        choices=choices,
-        pairs=pairs,
-        word_share=settings.word_share,
-        likelihood_words=settings.likelihood_words,
+        prompts=asked.prompts,
+        choices=asked.choices,
+        pairs=asked.pairs,
+        word_share=asked.config.word_share,
+        likelihood_words=asked.config.likelihood_words,
         per_million=word_frequencies(words, _training_text(run, max_bytes=_COUNTED_BYTES)),
     )
 

@@ -7,7 +7,7 @@ A probe takes minutes, so each is kept as soon as it is done.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
@@ -15,11 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from filiberto.config import EvaluateConfig
 from filiberto.console import progress, say
 from filiberto.evaluate import probes, tuning
 from filiberto.evaluate.kept import digest_of, kept
-from filiberto.evaluate.labelled import Labelled, Layout, read_all
+from filiberto.evaluate.labelled import Labelled, Layout
 from filiberto.evaluate.parsing import ParseTask
 from filiberto.evaluate.probes import Contestant
 from filiberto.evaluate.seen import seen_sentences
@@ -42,19 +41,14 @@ RANDOM, MAJORITY = "same shape, random weights", "most frequent label"
 _VERSION = 1
 
 
-def tasks_of(settings: EvaluateConfig) -> list[Task]:
-    """What the labelled folders of the settings are good for.
-
-    Raises:
-        UsageError: a folder or a part is missing.
-        BadDataError: a file cannot be read.
-    """
+def tasks_of(labelled: Mapping[Layout, Labelled]) -> list[Task]:
+    """What labelled text is good for, by its layout."""
     make: dict[Layout, tuple[Callable[[Labelled], Task], ...]] = {
         "conllu": (TagTask, ParseTask),
         "iob": (WordTask,),
         "classes": (ClassTask,),
     }
-    return [task(data) for layout, data in read_all(settings).items() for task in make[layout]]
+    return [task(data) for layout, data in labelled.items() for task in make[layout]]
 
 
 def contest(
@@ -77,7 +71,7 @@ def contest(
         One entry a measure, as `probes` in metrics.json.
     """
     own, *others = contestants
-    random = Contestant(RANDOM, own.folder, own.reader, random=True)
+    random = Contestant(RANDOM, own.folder, random=True)
     tests = [task.data.parts["test"] for task in tasks]
     seen: list[list[bool] | None] = [None] * len(tasks)
     if training_text is not None:

@@ -7,12 +7,26 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from filiberto.errors import UsageError
-from filiberto.evaluate.model import model_folder
+from filiberto.errors import UnfinishedStageError, UsageError
 
 # Weights that can run code when they are read, and what we have no use for, stay where they are.
 _WANTED = ["config.json", "*.safetensors", "tokenizer*.json", "vocab.*", "merges.txt"]
 _WANTED += ["special_tokens_map.json", "sentencepiece.bpe.model"]
+
+
+def model_folder(place: Path) -> Path:
+    """The model in a run folder, or the folder itself where it is a model.
+
+    Raises:
+        UnfinishedStageError: there is no model yet.
+    """
+    if (place / "config.json").is_file():
+        return place
+    if (place / "model" / "config.json").is_file():
+        return place / "model"
+    raise UnfinishedStageError(
+        f"{place} holds no trained model", hint=f"train one first: filiberto run {place} --text ..."
+    )
 
 
 def folder_of(name: str) -> Path:

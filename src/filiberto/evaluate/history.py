@@ -111,9 +111,7 @@ def bare(text: str) -> str:
 def _language(code: str) -> str:
     from filiberto.corpus import languages
 
-    with suppress(UsageError):
-        return languages.find(code).name if code else ""
-    return code
+    return languages.find(code).name if code else ""
 
 
 def _json(path: Path) -> dict[str, Any] | None:

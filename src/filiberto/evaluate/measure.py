@@ -14,8 +14,9 @@ from filiberto.console import progress
 from filiberto.evaluate.bits import WORD, GroupsOf, HiddenWord, Score, bits_per_byte
 from filiberto.evaluate.calibration import calibration
 from filiberto.evaluate.likelihood import pseudo_likelihood
-from filiberto.evaluate.minimal_pairs import MinimalPair, by_phenomenon, judge
+from filiberto.evaluate.minimal_pairs import by_phenomenon, judge
 from filiberto.evaluate.model import Reader
+from filiberto.evaluate.pair_files import MinimalPair
 from filiberto.evaluate.pairs import Choice, choose
 from filiberto.evaluate.prompts import Prompt, answer_prompts
 

@@ -11,33 +11,16 @@ Source:
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from filiberto.console import Advance
 from filiberto.evaluate.likelihood import likelihoods, text_windows
 from filiberto.evaluate.model import Reader
+from filiberto.evaluate.pair_files import MinimalPair
 
 ALL = "all"
 """The name of the row over all phenomena, the last one."""
-
-
-@dataclass(frozen=True)
-class MinimalPair:
-    """A good sentence, a bad one, and the name of what tells them apart."""
-
-    good: str
-    bad: str
-    phenomenon: str
-
-
-def digest(pairs: Sequence[MinimalPair]) -> str:
-    """A hash of minimal pairs and their order."""
-    text = json.dumps([[pair.good, pair.bad, pair.phenomenon] for pair in pairs])
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def judge(reader: Reader, pairs: Sequence[MinimalPair], *, advance: Advance) -> list[bool]:

@@ -13,7 +13,8 @@ import torch
 from tokenizers import Tokenizer
 
 from filiberto import initial
-from filiberto.errors import StateError, UnfinishedStageError
+from filiberto.errors import StateError
+from filiberto.evaluate.elsewhere import model_folder
 from filiberto.tokenizer import bpe
 from filiberto.train.architecture import arithmetic_of
 
@@ -130,21 +131,6 @@ def _batches(rows: list[list[int]]) -> Iterator[list[int]]:
         batch.append(i)
     if batch:
         yield batch
-
-
-def model_folder(place: Path) -> Path:
-    """The model in a run folder, or the folder itself where it is a model.
-
-    Raises:
-        UnfinishedStageError: there is no model yet.
-    """
-    if (place / "config.json").is_file():
-        return place
-    if (place / "model" / "config.json").is_file():
-        return place / "model"
-    raise UnfinishedStageError(
-        f"{place} holds no trained model", hint=f"train one first: filiberto run {place} --text ..."
-    )
 
 
 def load_reader(place: Path) -> Reader:

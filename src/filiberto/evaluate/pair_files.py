@@ -15,18 +15,36 @@ Source:
 from __future__ import annotations
 
 import csv
+import hashlib
+import json
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from filiberto.errors import UsageError
-from filiberto.evaluate.minimal_pairs import MinimalPair
 
 _PLAIN = ("good", "bad", "phenomenon")
 _MULTIBLIMP = {"sen", "wrong_sen"}
 _GULORDAVA = {"class", "form", "prefix", "sent", "pattern"}
 _HINT = "a line is GOOD <tab> BAD, or GOOD <tab> BAD <tab> PHENOMENON"
 _END = "<eos>"
+
+
+@dataclass(frozen=True)
+class MinimalPair:
+    """A good sentence, a bad one, and the name of what tells them apart."""
+
+    good: str
+    bad: str
+    phenomenon: str
+
+
+def digest(pairs: Sequence[MinimalPair]) -> str:
+    """A hash of minimal pairs and their order."""
+    text = json.dumps([[pair.good, pair.bad, pair.phenomenon] for pair in pairs])
+    return hashlib.sha256(text.encode()).hexdigest()
+
 
 _Located = tuple[int, MinimalPair]
 

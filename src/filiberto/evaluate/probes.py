@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from filiberto.console import Advance
-from filiberto.evaluate.model import Reader, model_folder
+from filiberto.evaluate.model import load_reader
 from filiberto.evaluate.tasks import Counts, Task
 from filiberto.evaluate.tuning import Tuned, counts, encode, fine_tune, scores
 from filiberto.train.hardware import Hardware
@@ -34,7 +34,6 @@ class Contestant:
 
     name: str
     folder: Path
-    reader: Reader
     random: bool = False
 
 
@@ -63,12 +62,13 @@ def probe(task: Task, contestant: Contestant, *, machine: Hardware, advance: Adv
         advance: told each training that is done, of `trainings()`.
     """
     start = time.monotonic()
-    parts = {part: encode(contestant.reader, rows) for part, rows in task.data.parts.items()}
-    pad_id = contestant.reader.special_ids["<pad>"]
+    reader = load_reader(contestant.folder)
+    parts = {part: encode(reader, rows) for part, rows in task.data.parts.items()}
+    pad_id = reader.special_ids["<pad>"]
 
     def tuned(seed: int, peak_lr: float) -> Tuned:
         torch.manual_seed(seed)
-        model = task.new_model(model_folder(contestant.folder), random=contestant.random)
+        model = task.new_model(contestant.folder, random=contestant.random)
         made = fine_tune(
             task,
             model,

@@ -13,7 +13,7 @@ import torch
 
 from filiberto.console import progress, say
 from filiberto.errors import OtherRunError, UsageError
-from filiberto.evaluate.elsewhere import name_of
+from filiberto.evaluate.elsewhere import model_folder, name_of
 from filiberto.evaluate.labelled import (
     PARTS,
     Labelled,
@@ -23,7 +23,7 @@ from filiberto.evaluate.labelled import (
     read_file,
     set_apart,
 )
-from filiberto.evaluate.model import load_reader, model_folder
+from filiberto.evaluate.model import load_reader
 from filiberto.evaluate.probes import LEARNING_RATES, SEEDS, summary
 from filiberto.evaluate.tagging import WordTask
 from filiberto.evaluate.tuning import Tuned, counts, encode, fine_tune

@@ -1,0 +1,96 @@
+"""All that a report is made from, read and named by content before anything is measured.
+
+    settings, run -> prompts, pairs, labelled text, other models, marks -> Inputs, its fingerprint
+
+Nothing heavy is imported for it: a report that is there already is found at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filiberto.config import EvaluateConfig
+from filiberto.evaluate import marks, pair_files
+from filiberto.evaluate.elsewhere import folder_of, name_of
+from filiberto.evaluate.kept import digest_of
+from filiberto.evaluate.labelled import Labelled, Layout, read_all
+from filiberto.evaluate.pair_files import MinimalPair, read_pairs
+from filiberto.evaluate.prompts import Prompt, load_prompts
+from filiberto.runfolder import manifest
+
+if TYPE_CHECKING:
+    from filiberto.evaluate.pairs import Choice
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """What a report is made from.
+
+    Attributes:
+        settings: all that decides its figures, as JSON has it: hashes instead of paths.
+        inputs: hashes of the run's model and corpus.
+        others: names and folders of the models to compare with.
+    """
+
+    config: EvaluateConfig
+    inputs: dict[str, str]
+    prompts: Sequence[Prompt]
+    choices: Sequence[Choice]
+    pairs: Sequence[MinimalPair]
+    labelled: dict[Layout, Labelled]
+    others: Sequence[tuple[str, Path]]
+    marked: marks.Marks | None
+
+    @cached_property
+    def measured(self) -> dict[str, Any]:
+        """What the figures of one model follow from, beside the model."""
+        return {
+            "max_bytes": self.config.max_bytes,
+            "word_share": self.config.word_share,
+            "likelihood_words": self.config.likelihood_words,
+            "prompts": [asdict(prompt) for prompt in self.prompts],
+            "choices": [[choice.text, choice.right, *choice.wrong] for choice in self.choices],
+            "pairs": pair_files.digest(self.pairs),
+        }
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """All that decides what the report says."""
+        return manifest.plain(
+            {
+                **self.measured,
+                "labelled": [[data.name, data.digest] for data in self.labelled.values()],
+                "against": [[name, *digest_of(folder)] for name, folder in self.others],
+                "marks": None if self.marked is None else asdict(self.marked),
+            }
+        )
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of the report that comes of it."""
+        return manifest.fingerprint("evaluate", settings=self.settings, inputs=self.inputs)
+
+
+def read_inputs(
+    run: Path,
+    config: EvaluateConfig,
+    *,
+    language: str,
+    choices: Sequence[Choice],
+    pairs: Sequence[MinimalPair],
+) -> Inputs:
+    """Read what the settings name. See `evaluate.build` for arguments and errors."""
+    return Inputs(
+        config=config,
+        inputs={name: manifest.require(run, name).content for name in ("model", "corpus")},
+        prompts=load_prompts(config.prompts, language=language),
+        choices=choices,
+        pairs=[*pairs, *(p for path in config.pairs for p in read_pairs(Path(path)))],
+        labelled=read_all(config),
+        others=[(name_of(name), folder_of(name)) for name in config.against],
+        marked=marks.of(run),
+    )

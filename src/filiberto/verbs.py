@@ -1,0 +1,141 @@
+"""The commands that read a finished run, or none at all: their words, flags and help.
+
+Nothing heavy is imported before the command is known.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from importlib import resources
+from pathlib import Path
+
+from filiberto.arguments import parse_places
+from filiberto.errors import UsageError
+from filiberto.manual import description
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FillArguments:
+    """Flags of `filiberto fill`."""
+
+    top_k: int = 5
+    """How many fillers to show for each hole."""
+    json: bool = False
+    """Print JSON with the keys of transformers' fill-mask pipeline."""
+
+
+def fill(arguments: list[str]) -> None:
+    """`filiberto fill RUN [TEXT]`."""
+    run, texts, flags = parse_places(
+        "fill",
+        arguments,
+        FillArguments,
+        usage='RUN ["ciao <mask> va?"]',
+        description=description("fill"),
+    )
+    from filiberto.evaluate import session
+
+    session.fill(run, texts[0] if texts else None, top_k=flags.top_k, as_json=flags.json)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PromptsArguments:
+    """Flags of `filiberto prompts`."""
+
+    out: Path | None = None
+    """The page's file, in place of RUN/report/prompts.html."""
+    marks: Path | None = None
+    """A file that the page saved, to be kept as RUN/marks.json for the next report."""
+
+
+def prompts(arguments: list[str]) -> None:
+    """`filiberto prompts RUN`."""
+    run, words, flags = parse_places(
+        "prompts", arguments, PromptsArguments, usage="RUN", description=description("prompts")
+    )
+    if words:
+        raise UsageError("takes a run folder and nothing more", hint="filiberto prompts RUN")
+    if flags.marks is not None and flags.out is not None:
+        raise UsageError("--marks takes a file in, --out writes a page; keep one")
+    from filiberto.evaluate import prompt_sheet
+
+    if flags.marks is not None:
+        prompt_sheet.take(run, flags.marks)
+    else:
+        prompt_sheet.write(run, out=flags.out)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TuneArguments:
+    """Flags of `filiberto tune`."""
+
+    dev: Path | None = None
+    """Sentences that choose among three learning rates; without it a tenth of FILE."""
+    test: Path | None = None
+    """Sentences on which the tagger is scored."""
+    out: Path | None = None
+    """The folder to make, in place of RUN/tagger."""
+
+
+def tune(arguments: list[str]) -> None:
+    """`filiberto tune RUN FILE`."""
+    run, files, flags = parse_places(
+        "tune", arguments, TuneArguments, usage="RUN FILE", description=description("tune")
+    )
+    if not files:
+        raise UsageError("no labelled file is named", hint=f"filiberto tune {run} train.conllu")
+    from filiberto.evaluate import tagger
+
+    out = flags.out or run / "tagger"
+    tagger.tune(run, Path(files[0]), dev=flags.dev, test=flags.test, out=out)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LookArguments:
+    """Flags of `filiberto look`."""
+
+    rows: int = 5
+    """How many documents of the corpus to show."""
+
+
+def look(arguments: list[str]) -> None:
+    """`filiberto look RUN [STAGE]`."""
+    run, stages, flags = parse_places(
+        "look", arguments, LookArguments, usage="RUN [STAGE]", description=description("look")
+    )
+    from filiberto.look import look as show
+
+    show(run, stages[0] if stages else None, rows=flags.rows)
+
+
+def recipes(_arguments: list[str]) -> None:
+    """`filiberto recipes`."""
+    for entry in sorted(resources.files("filiberto.recipes").iterdir(), key=lambda e: e.name):
+        if entry.name.endswith(".toml") and not entry.name.startswith("prompts"):
+            first = entry.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
+            print(f"{entry.name.removesuffix('.toml'):<16}{first}")
+    print("\nuse one: filiberto run runs/it --recipe NAME --text FILES")
+
+
+def languages(arguments: list[str]) -> None:
+    """`filiberto languages [CODE|NAME]`."""
+    from filiberto.corpus import languages as known
+
+    if arguments and arguments[0].startswith("-"):
+        print("usage: filiberto languages [CODE|NAME]\n\nWhat there is for a language.")
+        return
+    for line in known.page(" ".join(arguments)) if arguments else known.overview():
+        print(line)
+
+
+def doctor(arguments: list[str]) -> None:
+    """`filiberto doctor`."""
+    usage = "filiberto doctor [--json]"
+    if arguments in (["--help"], ["-h"]):
+        print(f"usage: {usage}\n\nWhat this machine can do, and what would help.")
+        return
+    if arguments not in ([], ["--json"]):
+        raise UsageError(f"does not know {' '.join(arguments)}", hint=usage)
+    from filiberto.doctor import run
+
+    run(as_json=bool(arguments))
