@@ -132,7 +132,9 @@ class _Handler(BaseHTTPRequestHandler):
         if dataset not in hub.datasets:
             self._send(404, b"{}", {"X-Error-Code": "RepoNotFound"})
         elif rest == "" or rest.startswith("/revision/"):
-            self._json({"id": dataset, "sha": hub.commit, "siblings": [], "tags": []})
+            siblings = [{"rfilename": path} for path in hub.datasets[dataset]]
+            about = {"id": dataset, "sha": hub.commit, "siblings": siblings, "tags": []}
+            self._json(about)
         elif dataset in hub.gated and token != f"Bearer {hub.token}":
             self._send(401, b"{}", {"X-Error-Code": "GatedRepo"})
         elif rest.startswith("/paths-info/"):

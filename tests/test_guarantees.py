@@ -34,5 +34,6 @@ def test_every_file_of_a_run_is_described(mini_run: Path) -> None:
     for path in mini_run.rglob("*"):
         name = re.sub(r"\d+", "", path.name)
         known = re.sub(r"\d+", "", text.replace("NNNNNNNN", ""))
-        stock = path.parent.name == "model" or path.parent.name == "tensorboard"
+        # Named by others, or by what it follows from.
+        stock = path.parent.name in ("model", "tensorboard", "evaluations")
         assert path.is_dir() or stock or name in known, path

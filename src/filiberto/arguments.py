@@ -16,6 +16,7 @@ from filiberto.errors import UsageError
 _SOURCE = ("text", "hub", "hub_config", "hub_split", "max_text")
 _SOURCE += ("documents", "text_field", "engine")
 _WATCHING = ("wandb", "trackio")
+_TESTS = ("pairs", "treebank", "entities", "classes", "against", "benchmarks")
 COMMANDS: dict[str, tuple[str, ...]] = {
     "run": (
         *_SOURCE,
@@ -38,7 +39,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         *("time", "size", "architecture", "language", "seed", "checkpoint_every", "backup"),
         *_WATCHING,
     ),
-    "evaluate": ("language", "pairs", "treebank", "entities", "classes", "against"),
+    "evaluate": (*_SOURCE, "language", *_TESTS),
 }
 
 # And what is no setting of a recipe.
@@ -46,6 +47,7 @@ _OWN = {
     "run": ("exact",),
     "train": ("more", "exact"),
     "plan": ("hardware", "price_per_hour", "json"),
+    "evaluate": ("out",),
 }
 
 # Settings of a section that have a short flag too.
@@ -53,7 +55,7 @@ SHORT = {
     **dict.fromkeys(("documents", "text_field", "engine"), "corpus"),
     "weights": "tokens",
     "architecture": "train",
-    **dict.fromkeys(("pairs", "treebank", "entities", "classes", "against"), "evaluate"),
+    **dict.fromkeys(_TESTS, "evaluate"),
 }
 
 
@@ -79,6 +81,9 @@ class StageArguments:
     """Of the machine, in whatever currency, for the cost."""
     json: bool = False
     """Print JSON."""
+    out: Path | None = None
+    """Folder for the report on a model that is named in the place of RUN, as a folder or OWNER/NAME
+    on the Hub; --text is what it is measured on."""
 
 
 def parse_stage(
@@ -108,6 +113,7 @@ def parse_stage(
         "force": (conf.FlagCreatePairsOff,),
         "exact": (conf.FlagCreatePairsOff,),
         "json": (conf.FlagCreatePairsOff,),
+        "benchmarks": (conf.FlagCreatePairsOff,),
     }
     fields = [
         *_fields(StageArguments, StageArguments()),
@@ -159,7 +165,8 @@ def _short_field(name: str, section: str, base: Recipe) -> tuple[str, Any, str |
         (hint, doc) for key, hint, doc, _ in _fields(type(settings), settings) if key == name
     )
     long = f"--{section}.{name}".replace("_", "-")
-    return name, hint | None, f"{doc} Short for {long}.", dataclasses.field(default=None)
+    unset = (hint, False) if hint is bool else (hint | None, None)
+    return name, unset[0], f"{doc} Short for {long}.", dataclasses.field(default=unset[1])
 
 
 def overridden(base: Recipe, parsed: Any) -> Recipe:
@@ -167,7 +174,7 @@ def overridden(base: Recipe, parsed: Any) -> Recipe:
     names = [f.name for f in dataclasses.fields(base) if hasattr(parsed, f.name)]
     recipe = dataclasses.replace(base, **{name: getattr(parsed, name) for name in names})
     for name, section in SHORT.items():
-        if getattr(parsed, name, None) is not None:
+        if getattr(parsed, name, None) not in (None, False):
             settings = dataclasses.replace(
                 getattr(recipe, section), **{name: getattr(parsed, name)}
             )

@@ -137,6 +137,8 @@ def _run_stage(command: str, arguments: list[str]) -> None:
     named = parse(base=Recipe())
     base, run = _base_recipe(command, named)
     recipe = overridden(base, parse(base=base))
+    if command == "evaluate":
+        recipe = _measured(recipe, base, named)
     if problems := check_recipe(recipe):
         raise UsageError("\n".join(problem.lstrip(": ") for problem in problems))
     if recipe.language:
@@ -267,11 +269,35 @@ def _base_recipe(command: str, named: Any) -> tuple[Recipe, Path]:
         ):
             return load_recipe(find_recipe("demo")), DEMO_RUN
         raise UsageError("no run folder is named", hint=f"filiberto {command} runs/it ...")
-    own = named.run / RECIPE_FILE
+    run = getattr(named, "out", None) or named.run
+    own = run / RECIPE_FILE
     layers = [own] if own.is_file() else []
     if named.recipe is not None:
         layers.append(find_recipe(named.recipe))
-    return load_recipe(*layers), named.run
+    return load_recipe(*layers), run
+
+
+def _measured(recipe: Recipe, base: Recipe, named: Any) -> Recipe:
+    """A recipe with the model that `filiberto evaluate MODEL --out DIR` names.
+
+    Raises:
+        UsageError: a run is to be measured on text that it was not made from, or a model on none.
+    """
+    if named.out is not None:
+        settings = dataclasses.replace(recipe.evaluate, model=str(named.run))
+        recipe = dataclasses.replace(recipe, evaluate=settings)
+    other_text = (recipe.text, recipe.hub) != (base.text, base.hub)
+    if recipe.evaluate.model is None and other_text:
+        raise UsageError(
+            "a run is measured on text that it has set apart; other text needs a folder of its own",
+            hint=f"filiberto evaluate {named.run} --out reports/NAME --text FILES",
+        )
+    if recipe.evaluate.model is not None and not (recipe.text or recipe.hub):
+        raise UsageError(
+            f"no text is named to measure {named.run} on",
+            hint="add --text FILES: a megabyte or more that it was not trained on",
+        )
+    return recipe
 
 
 def find_recipe(name: str) -> Path:

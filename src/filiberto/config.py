@@ -186,6 +186,9 @@ class TrainConfig:
 class EvaluateConfig:
     """Settings of the stage `evaluate`."""
 
+    model: str | None = None
+    """What is measured in place of the run's model: a run, a model folder, or OWNER/NAME on the
+    Hub; `filiberto evaluate MODEL --out DIR --text FILES` sets it."""
     prompts: str | Auto = "auto"
     """TOML file of prompts with accepted answers; 'auto' takes the article's four where the
     language is Italian, else none."""
@@ -199,18 +202,22 @@ class EvaluateConfig:
     pairs: tuple[str, ...] = ()
     """Files of minimal pairs, of which the model must find the good sentence likelier: lines of
     GOOD, tab, BAD and perhaps tab, PHENOMENON; or data.tsv of MultiBLiMP, or generated.tab of
-    Gulordava et al. 2018."""
+    Gulordava et al. 2018; or multiblimp, which is fetched."""
     treebank: str | None = None
-    """Folder of a Universal Dependencies treebank (train, dev and test .conllu): the model is
-    fine-tuned to tag and to parse."""
+    """Folder of a Universal Dependencies treebank (train, dev and test .conllu), or the name of one
+    to fetch, such as UD_Telugu-MTG: the model is fine-tuned to tag and to parse."""
     entities: str | None = None
     """Folder with train, test and perhaps dev files of a word, a tab and its entity label (IOB, or
-    bare types as KIND has them): the model is fine-tuned to find named entities."""
+    bare types as KIND has them), or wikiann, which is fetched: the model is fine-tuned to find
+    named entities."""
     classes: str | None = None
     """Folder with train, test and perhaps dev .tsv of a sentence, a tab and its class: the model is
     fine-tuned to tell classes of sentences."""
     against: tuple[str, ...] = ()
     """Other models to measure the same way: runs, model folders, or OWNER/NAME on the Hub."""
+    benchmarks: bool = False
+    """Fetch what is published for --language and not named yet: its treebank, its entities of
+    WikiANN, its minimal pairs of MultiBLiMP; and compare with XLM-R."""
 
 
 @dataclass(frozen=True, kw_only=True)

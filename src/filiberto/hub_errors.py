@@ -25,7 +25,11 @@ def passing(error: errors.HfHubHTTPError) -> bool:
 
 @contextmanager
 def told(
-    name: str, *, kind: Literal["data set", "model"] = "data set", what: str = "such file"
+    name: str,
+    *,
+    kind: Literal["data set", "model", "treebank"] = "data set",
+    what: str = "such file",
+    host: str | None = None,
 ) -> Iterator[None]:
     """Turn what the Hub or the network raises into what a person can do about it.
 
@@ -33,13 +37,14 @@ def told(
         name: OWNER/NAME of what is asked for.
         kind: what that is.
         what: is asked of it, in words that follow "has no".
+        host: that is asked, if it is not the Hub.
 
     Raises:
         TryAgainError: the Hub cannot be reached, or is busy.
         UsageError: it has no such thing, or does not give it.
     """
     page = f"datasets/{name}" if kind == "data set" else name
-    host = urlsplit(constants.ENDPOINT).hostname or "the Hub"
+    host = host or urlsplit(constants.ENDPOINT).hostname or "the Hub"
     try:
         yield
     except errors.GatedRepoError:
@@ -47,6 +52,8 @@ def told(
             f"{name} is gated: {host} gives it to those who have accepted its conditions",
             hint=f"accept them on the page of {page}, then: export HF_TOKEN=YOUR_TOKEN",
         ) from None
+    except errors.LocalEntryNotFoundError:
+        raise _try_again(f"{name} is not here, and {host} cannot be reached") from None
     except errors.EntryNotFoundError:
         raise UsageError(
             f"{name} has no {what}",
@@ -75,7 +82,8 @@ def told(
             f"{name} must be fetched, and HF_HUB_OFFLINE forbids it", hint="unset HF_HUB_OFFLINE"
         ) from None
     except HTTPError as error:
-        raise _try_again(f"{host} cannot be reached: {error or type(error).__name__}") from None
+        reason = str(error) or type(error).__name__
+        raise _try_again(f"{name}: {host} cannot be reached: {reason}") from None
 
 
 def _try_again(message: str) -> TryAgainError:

@@ -43,7 +43,7 @@ def run(
     start = time.monotonic()
     if recipe.init_from:
         initial.check(run, Path(recipe.init_from))
-    evaluate.check(recipe.evaluate)
+    evaluate.check(recipe)
     demo = PHRASEBOOK in recipe.text
     if demo:
         say(_DEMO.format(run=run))

@@ -47,6 +47,47 @@ def test_a_model_of_the_hub_is_measured_beside_and_only_what_is_safe_is_fetched(
     assert "127.0.0.1 has no model nobody/nothing, or it is private" in again.stderr
 
 
+def test_a_model_without_a_run_is_measured_on_text_that_is_named(
+    mini_run: Path, text_file: Path, tmp_path: Path
+) -> None:
+    model, out = tmp_path / "bert-of-others", tmp_path / "reports" / "others"
+    shutil.copytree(mini_run / "model", model)
+    out.parent.mkdir()
+    recipe = tmp_path / "alike.toml"  # lines that are all alike must stay
+    recipe.write_text('[corpus]\nskip_rules = ["near_duplicate", "leak"]\n')
+    asked = ("--text", text_file, "--language", "it", "--recipe", recipe)
+    done = filiberto("evaluate", model, "--out", out, *asked, "--against", mini_run)
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads((out / "report" / "metrics.json").read_text())
+    assert metrics["name"] == "bert-of-others"
+    assert metrics["bits_per_byte"] == metrics["against"][0]["bits_per_byte"]  # the same weights
+    assert not {"validation_loss", "before", "by_frequency"} & set(metrics)
+    page = (out / "report" / "report.html").read_text()
+    assert "bert-of-others" in page
+    assert str(tmp_path) not in page
+    # The folder remembers which model it is about.
+    again = filiberto("evaluate", out)
+    assert again.returncode == 0, again.stderr
+    assert done.stdout.endswith(again.stdout[-400:])
+
+
+def test_text_of_a_run_is_not_changed_by_a_report(
+    mini_run: Path, text_file: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(mini_run, run)
+    other = filiberto("evaluate", run, "--text", text_file)
+    assert other.returncode == 2
+    assert "--out reports/NAME" in other.stderr
+    without = filiberto("evaluate", run / "model", "--out", tmp_path / "x")
+    assert without.returncode == 2
+    assert "--text FILES" in without.stderr
+    missing = filiberto("evaluate", tmp_path / "none", "--out", tmp_path / "x", "--text", text_file)
+    assert missing.returncode == 2
+    assert "no such folder" in missing.stderr
+    assert not (tmp_path / "x" / "corpus").exists()
+
+
 def test_paths_and_names_are_told_apart(mini_run: Path, tmp_path: Path) -> None:
     assert folder_of(str(mini_run)) == mini_run / "model"
     assert folder_of(str(mini_run / "model")) == mini_run / "model"

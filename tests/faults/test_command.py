@@ -4,6 +4,7 @@ Two runs on one machine are compared; nothing is compared with numbers written d
 """
 
 import random
+import re
 import subprocess
 import tempfile
 import time
@@ -15,6 +16,7 @@ from tests.faults.place import MUON, SETTINGS, Place, is_open
 
 # What grows where it lies, and the one who holds the folder; all else appears by a rename.
 IN_PLACE = ("RUN.lock", "metrics.jsonl", "timings.jsonl", "tensorboard/")
+FOLDERS = ("checkpoints", "evaluations", "tensorboard")
 
 
 def test_all_that_is_written_is_written_aside_and_renamed(user: Place, whole: Whole) -> None:
@@ -30,8 +32,8 @@ def test_all_that_is_written_is_written_aside_and_renamed(user: Place, whole: Wh
         for name in inside
         if safeio.TEMPORARY not in name
         and not name.startswith(IN_PLACE)
-        and name not in renamed | {"environment.json", ".", "checkpoints", "tensorboard"}
-        and not name.startswith("checkpoints/step-")
+        and name not in renamed | {"environment.json", ".", *FOLDERS}
+        and not re.fullmatch(r"checkpoints/step-.*|evaluations/\w+\.json", name)
     ]
     assert not odd
     # Python itself tries whether files can be made where it keeps temporary ones.

@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
@@ -66,6 +66,7 @@ class Facts:
     """Subsets of FineWeb-2 with their bytes of text, the largest first."""
     wikipedia: tuple[str, ...] = ()
     treebanks: tuple[str, ...] = ()
+    """As REPOSITORY/PREFIX of its files, the customary one first: `UD_Italian-ISDT/it_isdt`."""
     wikiann: tuple[str, ...] = ()
     multiblimp: tuple[str, ...] = ()
     encoders: tuple[str, ...] = ()
@@ -132,6 +133,12 @@ def facts(language: Language) -> Facts:
     )
 
 
+def all_treebanks() -> Iterator[str]:
+    """Those of Universal Dependencies in every language, as in `Facts`."""
+    for row in _table().values():
+        yield from row["treebanks"].split()
+
+
 def fineweb(language: Language) -> tuple[str, str]:
     """The default open text for a language: a data set of the Hub, and its config.
 
@@ -186,7 +193,8 @@ def page(text: str) -> Iterator[str]:
     yield from _text_lines(language, there) or ["  none that we know of"]
     yield ""
     yield "labelled data"
-    yield f"  Universal Dependencies   {' '.join(there.treebanks) or 'no treebank'}"
+    treebanks = " ".join(_treebank_names(there.treebanks)) or "no treebank"
+    yield f"  Universal Dependencies   {treebanks}"
     yield f"  WikiANN (names)          {' '.join(there.wikiann) or '-'}"
     yield f"  MultiBLiMP (agreement)   {' '.join(there.multiblimp) or '-'}"
     yield ""
@@ -214,6 +222,13 @@ def overview() -> Iterator[str]:
     yield ""
     yield "and every other of ISO 639-3, by code or English name: filiberto languages te"
     yield f"Facts of {_date()}, incomplete."
+
+
+def _treebank_names(treebanks: Sequence[str]) -> Iterator[str]:
+    """The first by its whole name, the others without the language's."""
+    for number, treebank in enumerate(treebanks):
+        name = treebank.partition("/")[0]
+        yield name.partition("-")[2] if number else name
 
 
 def _text_lines(language: Language, there: Facts) -> list[str]:

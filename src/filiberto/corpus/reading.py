@@ -7,13 +7,32 @@ Needs pyarrow alone, not the engine that built it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
+from filiberto.errors import BadDataError
+
 _ROWS = 1024
+
+
+def rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """The rows of any parquet file, as Python values by column.
+
+    Raises:
+        BadDataError: it is none, or has no such columns.
+    """
+    try:
+        with pq.ParquetFile(path, memory_map=False) as file:
+            for batch in file.iter_batches(_ROWS, columns=list(columns)):
+                if missing := set(columns) - set(batch.schema.names):
+                    raise BadDataError(f"{path} has no column {', '.join(sorted(missing))}")
+                yield from batch.to_pylist()
+    except pa.ArrowException as error:
+        raise BadDataError(f"{path} is no parquet file that can be read: {error}") from None
 
 
 def documents(

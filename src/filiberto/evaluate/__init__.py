@@ -91,16 +91,19 @@ def _write(folder: Path, run: Path, metrics: dict[str, Any]) -> None:
         safeio.write_bytes(folder / name, text.encode())
 
 
-def check(settings: EvaluateConfig) -> None:
-    """Refuse what cannot be read before hours of training, not after them.
+def check(recipe: Recipe) -> None:
+    """Fetch and read what a model is to be tried on before hours of training, not after them.
 
     Raises:
         UsageError: a file, a folder or a model is not there.
         BadDataError: labelled text is not as it must be.
+        TryAgainError: what is published cannot be fetched.
     """
+    from filiberto.evaluate import published
     from filiberto.evaluate.labelled import read_all
     from filiberto.evaluate.pair_files import read_pairs
 
+    settings, _ = published.here(recipe.evaluate, recipe.language)
     for path in settings.pairs:
         read_pairs(Path(path))
     read_all(settings)
@@ -123,6 +126,12 @@ def run(recipe: Recipe, run: Path, *, force: bool = False) -> Manifest:
 
         choices = held_out_items(seed=recipe.seed)
         pairs = [MinimalPair(*contrast) for contrast in contrasts(choices)]
+    if recipe.evaluate.model is not None:
+        from filiberto import corpus
+        from filiberto.evaluate.elsewhere import folder_of
+
+        folder_of(recipe.evaluate.model)  # or refused before anything is read
+        corpus.run(recipe, run, force=False)
     done = build(
         run,
         settings=recipe.evaluate,

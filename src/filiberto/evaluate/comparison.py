@@ -40,22 +40,28 @@ def metrics_of(run: Path, asked: Inputs, *, force: bool) -> dict[str, Any]:
     if force:
         safeio.remove(run / KEPT)
     material = _material(run, asked)
-    name = run.resolve().name
 
     def measured(folder: Path) -> dict[str, Any]:
         follows = {**asked.measured, "corpus": asked.inputs["corpus"], "model": digest_of(folder)}
         return kept(run, follows, lambda: figures(_open(folder), material))
 
-    metrics = {"name": name, **_trained(run), **measured(run / "model")}
-    if initial.of(run):
+    own = asked.config.model is None
+    trained = _trained(run) if own else {}
+    metrics = {"name": asked.name, **trained, **measured(asked.model)}
+    if own and initial.of(run):
         metrics["before"] = measured(run / initial.INITIAL)
     for other, folder in asked.others:
         say(f"against {other}")
         metrics.setdefault("against", []).append({"name": other, **measured(folder)})
+    if asked.published:
+        metrics["published"] = [[data.name, data.licence] for data in asked.published]
     if asked.labelled:
-        contestants = [Contestant(n, f) for n, f in ((name, run / "model"), *asked.others)]
+        models = ((asked.name, asked.model), *asked.others)
         metrics["probes"] = contest(
-            run, tasks_of(asked.labelled), contestants, training_text=_training_text(run)
+            run,
+            tasks_of(asked.labelled),
+            [Contestant(name, folder) for name, folder in models],
+            training_text=_training_text(run) if own else None,
         )
     return metrics
 
@@ -63,7 +69,10 @@ def metrics_of(run: Path, asked: Inputs, *, force: bool) -> dict[str, Any]:
 def _material(run: Path, asked: Inputs) -> Material:
     """Validation text of the run, and what the settings add."""
     documents = list(_documents(run, max_bytes=asked.config.max_bytes))
-    words = {word for _, text in documents for word in WORD.findall(text)}
+    per_million = None
+    if asked.config.model is None:
+        words = {word for _, text in documents for word in WORD.findall(text)}
+        per_million = word_frequencies(words, _training_text(run, max_bytes=_COUNTED_BYTES))
     return Material(
         documents=documents,
         prompts=asked.prompts,
@@ -71,7 +80,7 @@ def _material(run: Path, asked: Inputs) -> Material:
         pairs=asked.pairs,
         word_share=asked.config.word_share,
         likelihood_words=asked.config.likelihood_words,
-        per_million=word_frequencies(words, _training_text(run, max_bytes=_COUNTED_BYTES)),
+        per_million=per_million,
     )
 
 

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filiberto.config import EvaluateConfig
-from filiberto.evaluate import marks, pair_files
+from filiberto.evaluate import marks, pair_files, published
 from filiberto.evaluate.elsewhere import folder_of, name_of
 from filiberto.evaluate.kept import digest_of
 from filiberto.evaluate.labelled import Labelled, Layout, read_all
 from filiberto.evaluate.pair_files import MinimalPair, read_pairs
 from filiberto.evaluate.prompts import Prompt, load_prompts
+from filiberto.evaluate.published import Published
 from filiberto.runfolder import manifest
 
 if TYPE_CHECKING:
@@ -31,18 +32,23 @@ class Inputs:
     """What a report is made from.
 
     Attributes:
-        settings: all that decides its figures, as JSON has it: hashes instead of paths.
-        inputs: hashes of the run's model and corpus.
+        name: of what is measured.
+        model: its folder.
+        inputs: hashes of it and of the corpus.
         others: names and folders of the models to compare with.
+        published: data among it that was fetched.
     """
 
     config: EvaluateConfig
+    name: str
+    model: Path
     inputs: dict[str, str]
     prompts: Sequence[Prompt]
     choices: Sequence[Choice]
     pairs: Sequence[MinimalPair]
     labelled: dict[Layout, Labelled]
     others: Sequence[tuple[str, Path]]
+    published: Sequence[Published]
     marked: marks.Marks | None
 
     @cached_property
@@ -84,13 +90,23 @@ def read_inputs(
     pairs: Sequence[MinimalPair],
 ) -> Inputs:
     """Read what the settings name. See `evaluate.build` for arguments and errors."""
+    config, fetched = published.here(config, language)
+    if config.model is None:
+        name, model = run.resolve().name, run / "model"
+        content = manifest.require(run, "model").content
+    else:
+        name, model = name_of(config.model), folder_of(config.model)
+        content = " ".join(digest_of(model))
     return Inputs(
         config=config,
-        inputs={name: manifest.require(run, name).content for name in ("model", "corpus")},
+        name=name,
+        model=model,
+        inputs={"model": content, "corpus": manifest.require(run, "corpus").content},
         prompts=load_prompts(config.prompts, language=language),
         choices=choices,
         pairs=[*pairs, *(p for path in config.pairs for p in read_pairs(Path(path)))],
         labelled=read_all(config),
         others=[(name_of(name), folder_of(name)) for name in config.against],
+        published=fetched,
         marked=marks.of(run),
     )

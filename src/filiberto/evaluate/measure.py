@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from filiberto.console import progress
 from filiberto.evaluate.bits import WORD, GroupsOf, HiddenWord, Score, bits_per_byte
@@ -19,9 +19,6 @@ from filiberto.evaluate.model import Reader
 from filiberto.evaluate.pair_files import MinimalPair
 from filiberto.evaluate.pairs import Choice, choose
 from filiberto.evaluate.prompts import Prompt, answer_prompts
-
-if TYPE_CHECKING:
-    pass
 
 _LONGEST_SHOWN = 5
 # Per million words of the training text.

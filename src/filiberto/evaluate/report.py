@@ -14,9 +14,12 @@ def summary_text(metrics: dict[str, Any]) -> str:
         *_word_lines(metrics),
         *_before_lines(metrics),
         *_against_lines(metrics.get("against", [])),
-        f"masked tokens right  {100 * metrics['validation_accuracy']:.1f} %   "
-        f"loss {metrics['validation_loss']:.3f} nats, 15 % of tokens hidden",
     ]
+    if "validation_loss" in metrics:
+        lines.append(
+            f"masked tokens right  {100 * metrics['validation_accuracy']:.1f} %   "
+            f"loss {metrics['validation_loss']:.3f} nats, 15 % of tokens hidden"
+        )
     if choices := metrics.get("choices"):
         share = 100 * choices["right"] / choices["count"]
         lines.append(
