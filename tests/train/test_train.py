@@ -4,6 +4,7 @@ import json
 import math
 import shutil
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,10 @@ from filiberto.errors import (
     UnfinishedStageError,
 )
 from filiberto.tokens.stream import open_stream
-from filiberto.train import checkpoint, loop, speed
+from filiberto.train import checkpoint, loop, prepare, speed
 from filiberto.train.course import Pace
 from filiberto.train.job import Job
-from filiberto.train.records import read_lines
+from filiberto.train.records import Records, read_lines
 from filiberto.train.step import Pending, batches_of, train_step
 from tests.conftest import MINIATURE
 from tests.train.conftest import SHORT, job_of, step_of
@@ -79,6 +80,18 @@ def test_a_killed_run_goes_on_to_the_same_bits(
     assert (run / "metrics.jsonl").read_bytes() == (whole / "metrics.jsonl").read_bytes()
     steps = [line["step"] for line in read_lines(run / "timings.jsonl")]
     assert steps == sorted(set(steps))
+
+
+def test_the_scale_that_fp16_has_found_is_kept(run: Path) -> None:
+    settings = dataclasses.replace(SHORT, precision="fp16")
+    job = job_of(run, settings)
+    job.scaler.load_state_dict(job.scaler.state_dict() | {"scale": 512.0, "_growth_tracker": 7})
+    saver = loop._Saver(job, run / "checkpoints", seconds=600, begins_at=0)
+    with closing(Records(run, metrics_bytes=0, step=0, trackers=())) as records:
+        saver.save(checkpoint.State(step=3, fingerprint="mine"), records)
+    after, _ = prepare.taken_up(job_of(run, settings), run, fingerprint="mine", exact=True)
+    assert after.scaler.state_dict() == job.scaler.state_dict()
+    assert job_of(run, SHORT).scaler.state_dict() == {}
 
 
 def test_a_signal_saves_and_the_next_run_goes_on(

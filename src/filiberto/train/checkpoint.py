@@ -8,7 +8,7 @@ How it comes to the disk and is verified is the matter of `runfolder/store.py`.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ class State:
         loss_count: masked tokens since then.
         seconds: training time so far.
         course: of the learning rates; None at the very beginning.
+        scaler: of fp16's loss; empty in other formats.
         exact: whether all of it ran as on one machine, to the bit.
     """
 
@@ -48,6 +49,7 @@ class State:
     loss_count: int = 0
     seconds: float = 0.0
     course: Course | None = None
+    scaler: dict[str, float] = field(default_factory=dict)
     exact: bool = True
 
 

@@ -297,7 +297,8 @@ class _Saver:
         self._saved_at = time.monotonic()
         if records is None or state.step == self.saved_step:
             return state
-        state = replace(state, metrics_bytes=records.metrics_bytes)
+        scaler = self._job.scaler.state_dict()
+        state = replace(state, metrics_bytes=records.metrics_bytes, scaler=scaler)
         try:
             records.sync()
             checkpoint.save(

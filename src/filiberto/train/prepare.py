@@ -306,6 +306,8 @@ def taken_up(job: Job, run: Path, *, fingerprint: str, exact: bool) -> tuple[Job
     )
     if state is None:
         return job, checkpoint.State(step=0, fingerprint=fingerprint)
+    if state.scaler:
+        job.scaler.load_state_dict(state.scaler)
     if exact and not state.exact:
         _refuse(run, "it ran out of memory, or went on elsewhere, before its last checkpoint")
     if job.plan.time_seconds is not None:
