@@ -1,10 +1,13 @@
 import copy
 import dataclasses
 import math
+import shutil
 from pathlib import Path
 
 import pytest
 
+from filiberto import tokenizer, tokens, train
+from filiberto.config import TokenizerConfig
 from filiberto.evaluate.bits import (
     Score,
     bits_per_byte,
@@ -14,7 +17,7 @@ from filiberto.evaluate.bits import (
     word_tokens,
 )
 from filiberto.evaluate.model import Reader, load_reader
-from tests.conftest import italian_lines
+from tests.conftest import MINIATURE, italian_lines
 
 DOCUMENTS = [(f"d{n}", text) for n, text in enumerate(italian_lines(60))]
 
@@ -26,6 +29,31 @@ def reader(mini_run: Path) -> Reader:
 
 def quiet(amount: float, note: str = "") -> None:
     pass
+
+
+def test_models_rank_by_what_they_learned_and_not_by_their_vocabulary(
+    mini_run: Path, tmp_path: Path
+) -> None:
+    bits: dict[tuple[int, int], float] = {}
+    losses: dict[tuple[int, int], float] = {}
+    for entries in (500, 1_500):
+        run = tmp_path / str(entries)
+        shutil.copytree(mini_run / "corpus", run / "corpus")
+        tokenizer.build(run, settings=TokenizerConfig(vocab_size=entries), language="it")
+        tokens.build(run)
+        for steps in (8, 200):
+            settings = dataclasses.replace(MINIATURE, max_steps=steps)
+            made = train.build(run, settings=settings, size="tiny", language="it", force=True)
+            losses[entries, steps] = made.facts["validation_loss"]
+            score = bits_per_byte(load_reader(run), DOCUMENTS, share=0.15, advance=quiet)
+            bits[entries, steps] = score.bits_per_byte
+    little = (bits[500, 8], bits[1_500, 8])
+    much = (bits[500, 200], bits[1_500, 200])
+    assert max(much) < min(little) / 2
+    # Two that learned alike are alike, whatever the loss of their tokens says.
+    for one, other in (little, much):
+        assert one == pytest.approx(other, rel=0.1)
+    assert losses[1_500, 200] > 1.1 * losses[500, 200]
 
 
 def test_hidden_words_are_a_matter_of_document_and_place() -> None:
