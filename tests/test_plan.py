@@ -88,8 +88,8 @@ def test_other_settings_than_those_measured_foretell_nothing(
 
 
 def test_another_machine_is_an_estimate_that_fits_it(mini_run: Path, recipe: Recipe) -> None:
-    large = replace(recipe, size="large", time="2h")
-    found = forecast(large, mini_run, hardware="t4", price_per_hour=0.5)
+    large = replace(recipe, size="large", time="2h", price_per_hour=0.5)
+    found = forecast(large, mini_run, hardware="t4")
     assert found.speed == "estimate"
     assert found.plan.precision == "fp16"
     assert found.memory_gb < 16

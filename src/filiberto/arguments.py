@@ -28,25 +28,30 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         "architecture",
         "seed",
         "checkpoint_every",
+        "price_per_hour",
         "backup",
         *_WATCHING,
     ),
-    "plan": (*_SOURCE, "language", "init_from", "time", "size", "architecture"),
+    "plan": (
+        *_SOURCE,
+        *("language", "init_from", "time", "size", "architecture", "price_per_hour"),
+    ),
     "corpus": (*_SOURCE, "language", "seed"),
     "tokenizer": ("language", "init_from", "seed"),
     "tokens": ("weights",),
     "train": (
-        *("time", "size", "architecture", "language", "seed", "checkpoint_every", "backup"),
+        *("time", "size", "architecture", "language", "seed", "checkpoint_every"),
+        *("price_per_hour", "backup"),
         *_WATCHING,
     ),
-    "evaluate": (*_SOURCE, "language", *_TESTS),
+    "evaluate": (*_SOURCE, "language", "price_per_hour", *_TESTS),
 }
 
 # And what is no setting of a recipe.
 _OWN = {
     "run": ("exact",),
     "train": ("more", "exact"),
-    "plan": ("hardware", "price_per_hour", "json"),
+    "plan": ("hardware", "json"),
     "evaluate": ("out",),
 }
 
@@ -77,8 +82,6 @@ class StageArguments:
     machine, or with other versions, threads or processes than it began with."""
     hardware: str | None = None
     """A GPU that is not here, such as t4, a100 or h100, to be estimated for."""
-    price_per_hour: float | None = None
-    """Of the machine, in whatever currency, for the cost."""
     json: bool = False
     """Print JSON."""
     out: Path | None = None

@@ -161,7 +161,6 @@ def _run_stage(command: str, arguments: list[str]) -> None:
             recipe,
             run,
             hardware=named.hardware,
-            price_per_hour=named.price_per_hour,
             as_json=named.json,
         )
         return

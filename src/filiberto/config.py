@@ -252,6 +252,8 @@ class Recipe:
     """Seed of everything that is drawn: sample, order, masks, weights."""
     checkpoint_every: str = "10m"
     """Wall-clock time between checkpoints, such as 10m."""
+    price_per_hour: float | None = None
+    """Of the machine, in whatever currency, for the cost in plan and report."""
     backup: str | None = None
     """Folder, or hub:OWNER/NAME for a private repository, to which the run is copied with every
     checkpoint; `filiberto resume RUN --backup PLACE` goes on from there on another machine."""

@@ -40,13 +40,12 @@ def run(
     run: Path,
     *,
     hardware: str | None = None,
-    price_per_hour: float | None = None,
     as_json: bool = False,
 ) -> None:
     """The command `filiberto plan`."""
     if as_json:
         be_silent()
-    found = forecast(recipe, run, hardware=hardware, price_per_hour=price_per_hour)
+    found = forecast(recipe, run, hardware=hardware)
     if as_json:
         print(json.dumps(asdict(found), indent=2))
         return
@@ -56,13 +55,7 @@ def run(
         say(line)
 
 
-def forecast(
-    recipe: Recipe,
-    run: Path,
-    *,
-    hardware: str | None = None,
-    price_per_hour: float | None = None,
-) -> Forecast:
+def forecast(recipe: Recipe, run: Path, *, hardware: str | None = None) -> Forecast:
     """What the recipe would do in a run folder.
 
     The speed is measured where the run has its tokens, which takes some seconds.
@@ -71,7 +64,6 @@ def forecast(
         recipe: the settings.
         run: the run folder, with as many stages finished as there are, or none.
         hardware: a card that is not here, such as 'h100'; this machine where it is None.
-        price_per_hour: of the machine, in whatever currency.
 
     Raises:
         UsageError: no text is named, or no such card is known.
@@ -95,7 +87,7 @@ def forecast(
         place=place,
         speed=speed,
         hours=hours,
-        price_per_hour=price_per_hour,
+        price_per_hour=recipe.price_per_hour,
     )
 
 

@@ -108,6 +108,9 @@ def check_recipe(recipe: Recipe) -> list[str]:
         )
     if recipe.init_from and recipe.size != "auto":
         problems.append(": `init_from` brings its own size; leave `size` out")
+    price = recipe.price_per_hour
+    if price is not None and not 0 <= price < math.inf:
+        problems.append(f": `price_per_hour` is {price!r}; it must be 0 or more")
     given = [f"`{name}`" for name, end in recipe.ends.items() if end is not None]
     if len(given) > 1:
         problems.append(f": {' and '.join(given)} each end the run; keep one")

@@ -15,7 +15,7 @@ import pytest
 
 from filiberto.evaluate.page import page
 from filiberto.evaluate.results import right_prompts
-from tests.evaluate.rich_report import HOSTILE, LONG, figures, make_run, metrics, plan
+from tests.evaluate.rich_report import HOSTILE, LONG, clock, figures, make_run, metrics
 
 BROWSER = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -227,9 +227,18 @@ def test_another_model_may_lack_any_figure(run: Path, rich: dict[str, Any], key:
     assert "1.559" in page(run, rich)
 
 
-def test_the_price_is_told_where_the_plan_has_it(run: Path, rich: dict[str, Any]) -> None:
-    rich["plan"] = {**plan(), "cost": 1.5, "price_per_hour": 2.25}
-    assert "<dt>Cost</dt><dd>1.50, at 2.25 an hour</dd>" in page(run, rich)
+def test_energy_and_cost_are_told_where_known(tmp_path: Path, rich: dict[str, Any]) -> None:
+    run = make_run(tmp_path / "run")
+    assert "<dt>Cost</dt>" not in page(run, rich)
+    assert "<dt>Energy</dt>" not in page(run, rich)
+    recipe = run / "recipe.toml"
+    recipe.write_text(f"price_per_hour = 2.25\n{recipe.read_text()}")
+    lines = [{**line, "watts": 90.0} for line in clock()]
+    (run / "timings.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    hours = lines[-1]["seconds"] / 3_600
+    shown = page(run, rich)
+    assert f"<dt>Cost</dt><dd>{2.25 * hours:.2f}, at 2.25 an hour</dd>" in shown
+    assert f"<dt>Energy</dt><dd>{0.09 * hours:.3g} kWh" in shown
 
 
 def test_rendering_needs_no_torch(run: Path) -> None:

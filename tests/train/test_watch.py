@@ -39,6 +39,7 @@ class Watched:
         self.watch = Watch(
             self.state,
             records=self.records,
+            meter=None,
             advance=lambda amount, note="", *, total=None: self.notes.append(note),
             on_validation=lambda result: "",
         )

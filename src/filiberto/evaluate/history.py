@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ class History:
         code: of ISO 639, for the `lang` of what is shown in that language.
         began_from: name of the model that it began from; None for random weights.
         settings: of the training.
+        price_per_hour: of the machine, where it is said.
         plan: as plan.json has it.
         environment: as environment.json has it.
         funnel: the account of all records, as corpus/report.json has it.
@@ -48,6 +50,7 @@ class History:
     code: str = ""
     began_from: str | None = None
     settings: TrainConfig | None = None
+    price_per_hour: float | None = None
     plan: dict[str, Any] | None = None
     environment: dict[str, Any] | None = None
     funnel: dict[str, Any] | None = None
@@ -59,6 +62,23 @@ class History:
     def seconds(self) -> float | None:
         """Of training."""
         return max((line["seconds"] for line in self.clock if "seconds" in line), default=None)
+
+    @property
+    def cost(self) -> float | None:
+        """Of the training, at the price that is said."""
+        if self.seconds is None or self.price_per_hour is None:
+            return None
+        return self.price_per_hour * self.seconds / 3_600
+
+    @property
+    def kilowatt_hours(self) -> float | None:
+        """Of the training, by the machine's counters; None where these were not read."""
+        joules = [
+            line["watts"] * max(0.0, line["seconds"] - before.get("seconds", 0.0))
+            for before, line in pairwise([{}, *self.clock])
+            if "watts" in line
+        ]
+        return sum(joules) / 3.6e6 if joules else None
 
     @property
     def sources(self) -> list[tuple[str, int]]:
@@ -90,6 +110,7 @@ def of(run: Path | None) -> History:
         code=code,
         began_from=began_from.facts["name"] if began_from else None,
         settings=recipe.train if recipe else None,
+        price_per_hour=recipe.price_per_hour if recipe else None,
         plan=_json(run / "plan.json"),
         environment=_json(run / "environment.json"),
         funnel=corpus["funnel"] if corpus else None,

@@ -25,6 +25,7 @@ from filiberto.train import checkpoint
 from filiberto.train.batch import TokenBatch
 from filiberto.train.checkpoint import State
 from filiberto.train.course import Pace
+from filiberto.train.energy import Meter
 from filiberto.train.job import Job
 from filiberto.train.masking import IGNORE_INDEX
 from filiberto.train.model import masked_logits
@@ -125,7 +126,13 @@ def train_loop(
             pause=lambda step: validates(step) or saver.is_due(step),
             seconds=lambda: clock() - started,
         )
-        watch = Watch(state, records=records, advance=advance, on_validation=on_validation)
+        watch = Watch(
+            state,
+            records=records,
+            meter=Meter(plan.device) if records else None,
+            advance=advance,
+            on_validation=on_validation,
+        )
         for result, at_rest in steps.results(state.step):
             exact = state.exact and steps.job.exact
             state = replace(state, seconds=clock() - started, course=steps.job.course, exact=exact)

@@ -15,6 +15,7 @@ from typing import Any
 from filiberto.console import Advance, say
 from filiberto.errors import DivergedError
 from filiberto.train.checkpoint import State
+from filiberto.train.energy import Meter
 from filiberto.train.job import Job
 from filiberto.train.records import Records
 from filiberto.train.step import StepResult
@@ -59,6 +60,7 @@ class Watch:
     Args:
         state: where it begins.
         records: for the process that writes, else None.
+        meter: of the power used.
         advance: the line of progress.
         on_validation: called with each result; what it returns is printed behind it.
 
@@ -72,10 +74,12 @@ class Watch:
         state: State,
         *,
         records: Records | None,
+        meter: Meter | None,
         advance: Advance,
         on_validation: Callable[[Validation], str],
     ) -> None:
         self._records, self._advance, self._on_validation = records, advance, on_validation
+        self._meter = meter
         self._logged = (state.step, state.seconds)
         self._losses: deque[float] = deque(maxlen=_LINES)
         self._in_spike = False
@@ -157,8 +161,13 @@ class Watch:
             self._records.metrics(
                 state.step, loss=loss, learning_rate=rate, gradient_norm=result.norm
             )
+            watts = self._meter.watts() if self._meter else None
             self._records.timings(
-                state.step, seconds=state.seconds, tokens_per_second=speed, mfu=mfu
+                state.step,
+                seconds=state.seconds,
+                tokens_per_second=speed,
+                mfu=mfu,
+                **({} if watts is None else {"watts": watts}),
             )
         return f"loss {loss:.3f} · learning rate {rate:.2g} · MFU {100 * mfu:.0f} %"
 
