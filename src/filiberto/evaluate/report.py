@@ -102,7 +102,7 @@ def _word_lines(metrics: dict[str, Any]) -> list[str]:
     if metrics["bits_per_byte"] is None:
         return ["bits per byte        not measured: no word of the validation text was hidden"]
     return [
-        f"bits per byte        {metrics['bits_per_byte']:.3f}   (hidden words of unseen text; "
+        f"bits per byte        {metrics['bits_per_byte']:.3f}   (hidden words of held-out text; "
         "comparable between tokenizers, lower is better)",
         f"whole words right    {100 * metrics['word_accuracy']:.1f} %   "
         f"of {metrics['words']:,} hidden words, all tokens of a word hidden",
