@@ -21,17 +21,18 @@ from typing import Any
 import torch
 from transformers import AutoModelForTokenClassification, AutoTokenizer
 
+from filiberto.evaluate.labelled import Sentence, read_folder
 from filiberto.tokenizer.words import spaced
 
 EPOCHS, ROWS, PEAK_LR, MAX_TOKENS, SEEDS = 8, 16, 1e-3, 128, 3
-Sentence = tuple[list[str], list[str]]
 
 
 def main() -> None:
     model, bank = sys.argv[1], Path(sys.argv[2])
     reader = AutoTokenizer.from_pretrained(model)
-    train, test = (treebank(next(bank.glob(f"*-{part}.conllu"))) for part in ("train", "test"))
-    labels = sorted({label for _, tags in train for label in tags})
+    parts = read_folder(bank, "conllu").parts
+    train, test = parts["train"], parts["test"]
+    labels = sorted({label for sentence in train for label in sentence.labels["upos"]})
     result: dict[str, Any] = {"treebank": bank.name, "train_sentences": len(train)}
     for name, prepare in (("spaced", spaced), ("bare", list)):
         found = [
@@ -47,22 +48,13 @@ def main() -> None:
     path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
 
-def treebank(path: Path) -> list[Sentence]:
-    """Words and tags of each sentence; contractions by their parts."""
-    sentences = []
-    for block in path.read_text(encoding="utf-8").strip().split("\n\n"):
-        rows = [line.split("\t") for line in block.splitlines() if line[0].isdigit()]
-        rows = [row for row in rows if row[0].isdigit()]
-        sentences.append(([row[1].replace(" ", "") for row in rows], [row[3] for row in rows]))
-    return sentences
-
-
 def encoded(
     reader: Any, sentences: list[Sentence], labels: list[str], prepare: Any
 ) -> list[tuple[list[int], list[int]]]:
     """Ids and labels of each sentence, -100 but at the first token of a word."""
     rows = []
-    for words, tags in sentences:
+    for sentence in sentences:
+        words, tags = list(sentence.words), sentence.labels["upos"]
         found = reader(
             prepare(words), is_split_into_words=True, truncation=True, max_length=MAX_TOKENS
         )
