@@ -91,6 +91,28 @@ def tune(arguments: list[str]) -> None:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class ExportArguments:
+    """Flags of `filiberto export`."""
+
+    onnx: bool = False
+    """Write RUN/export: ONNX files in fp32 and int8, and measure them."""
+
+
+def export(arguments: list[str]) -> None:
+    """`filiberto export RUN --onnx`."""
+    run, words, flags = parse_places(
+        "export", arguments, ExportArguments, usage="RUN", description=description("export")
+    )
+    if words or not flags.onnx:
+        raise UsageError(
+            "takes a run and what to make of it", hint=f"filiberto export {run} --onnx"
+        )
+    from filiberto.publish import onnx
+
+    onnx.export(run)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class LookArguments:
     """Flags of `filiberto look`."""
 

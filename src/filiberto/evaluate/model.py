@@ -99,18 +99,21 @@ class Reader:
                 results[i] = list(islice(pairs, len(places[i])))
         return results
 
+    def padded(self, rows: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Rows as one batch on the model's device: ids and what is no padding, `[rows, tokens]`."""
+        pad = self.model.config.pad_token_id
+        width = max(map(len, rows))
+        ids = torch.tensor(
+            [row + [pad] * (width - len(row)) for row in rows], device=self.model.device
+        )
+        return ids, (ids != pad).long()
+
     @torch.no_grad()
     def _scores(
         self, rows: list[list[int]], places: list[list[int]], chosen: list[int]
     ) -> torch.Tensor:
         """Log-probabilities `[places of the chosen rows, vocab]`, on the model's device."""
-        pad = self.model.config.pad_token_id
-        width = max(len(rows[i]) for i in chosen)
-        device = self.model.device
-        ids = torch.tensor(
-            [rows[i] + [pad] * (width - len(rows[i])) for i in chosen], device=device
-        )
-        seen = (ids != pad).long()
+        ids, seen = self.padded([rows[i] for i in chosen])
         encoder: Any = self.model.base_model
         hidden = encoder(input_ids=ids, attention_mask=seen).last_hidden_state
         row_index = [n for n, i in enumerate(chosen) for _ in places[i]]
