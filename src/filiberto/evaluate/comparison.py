@@ -68,7 +68,7 @@ def metrics_of(run: Path, asked: Inputs, *, force: bool) -> dict[str, Any]:
 
 def _material(run: Path, asked: Inputs) -> Material:
     """Validation text of the run, and what the settings add."""
-    documents = list(_documents(run, max_bytes=asked.config.max_bytes))
+    documents = list(validation_documents(run, max_bytes=asked.config.max_bytes))
     per_million = None
     if asked.config.model is None:
         words = {word for _, text in documents for word in WORD.findall(text)}
@@ -99,8 +99,8 @@ def _trained(run: Path) -> dict[str, Any]:
     return {key: facts[key] for key in ("validation_loss", "validation_accuracy", "tokens", "plan")}
 
 
-def _documents(run: Path, *, max_bytes: int) -> Iterator[tuple[str, str]]:
-    """Validation documents, spread over all sources, up to a number of bytes."""
+def validation_documents(run: Path, *, max_bytes: int) -> Iterator[tuple[str, str]]:
+    """Validation documents as pairs of id and text, spread over all sources, so many bytes."""
     taken = 0
     total = manifest.require(run, "corpus").facts["validation"]["bytes"]
     wanted = min(1.0, max_bytes / max(1, total))

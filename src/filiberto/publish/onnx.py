@@ -27,12 +27,12 @@ import torch
 from torch import Tensor
 
 from filiberto.console import progress, say
-from filiberto.corpus import reading
 from filiberto.errors import StateError, UsageError
 from filiberto.evaluate.bits import bits_per_byte
+from filiberto.evaluate.comparison import validation_documents
 from filiberto.evaluate.elsewhere import model_folder
 from filiberto.evaluate.model import Reader, load_reader
-from filiberto.runfolder import safeio
+from filiberto.runfolder import manifest, safeio
 
 FOLDER = "export"
 FP32, INT8 = "onnx/model.onnx", "onnx/model_quantized.onnx"
@@ -159,7 +159,9 @@ def _rows(reader: Reader) -> list[list[int]]:
 
 def _measured(run: Path, folder: Path, readers: dict[str, Reader]) -> Iterator[dict[str, Any]]:
     """Size, bits per byte of validation text where there is some, and seconds for a sentence."""
-    documents = _documents(run)
+    documents: list[tuple[str, str]] = []
+    if manifest.read(run / "corpus") is not None:
+        documents += validation_documents(run, max_bytes=_MEASURED_BYTES)
     for name, reader in readers.items():
         file = model_folder(run) / "model.safetensors" if name == "PyTorch" else folder / name
         found: dict[str, Any] = {"name": name, "bytes": file.stat().st_size}
@@ -184,16 +186,6 @@ def _seconds(work: Callable[[], None]) -> float:
         work()
         times.append(time.perf_counter() - start)
     return statistics.median(times)
-
-
-def _documents(run: Path) -> list[tuple[str, str]]:
-    """Some validation text of the run; none where its corpus is elsewhere."""
-    found: list[tuple[str, str]] = []
-    for batch in reading.documents(run / "corpus", split="validation", batch_bytes=1 << 16):
-        found += batch
-        if sum(len(text.encode()) for _, text in found) >= _MEASURED_BYTES:
-            break
-    return found
 
 
 def _table(rows: Sequence[dict[str, Any]], apart: float) -> Iterator[str]:
