@@ -30,6 +30,7 @@ a finished run:
   filiberto prompts RUN                  a page on which a native speaker marks the filled prompts
   filiberto tune RUN train.conllu        a tagger for words, to keep (parts of speech, names)
   filiberto export RUN --onnx            for onnxruntime and browsers, in fp32 and int8
+  filiberto export RUN --page FOLDER     a page that runs the model in its reader's browser
   filiberto look RUN [STAGE]             what lies at each stop of the road
 
   filiberto languages [te]          what there is for a language: open text, labels, encoders

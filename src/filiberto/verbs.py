@@ -96,20 +96,28 @@ class ExportArguments:
 
     onnx: bool = False
     """Write RUN/export: ONNX files in fp32 and int8, and measure them."""
+    page: Path | None = None
+    """The folder to make of a page that runs the int8 file in its reader's browser."""
+    runtime: Path | None = None
+    """Folder with the page's libraries; without it they are fetched by npm."""
 
 
 def export(arguments: list[str]) -> None:
-    """`filiberto export RUN --onnx`."""
+    """`filiberto export RUN --onnx` or `--page FOLDER`."""
     run, words, flags = parse_places(
         "export", arguments, ExportArguments, usage="RUN", description=description("export")
     )
-    if words or not flags.onnx:
+    if words or not (flags.onnx or flags.page):
         raise UsageError(
-            "takes a run and what to make of it", hint=f"filiberto export {run} --onnx"
+            "takes a run and what to make of it",
+            hint=f"filiberto export {run} --onnx, or --page FOLDER",
         )
-    from filiberto.publish import onnx
+    from filiberto.publish import onnx, page
 
-    onnx.export(run)
+    if flags.onnx:
+        onnx.export(run)
+    if flags.page:
+        page.export(run, flags.page, runtime=flags.runtime)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

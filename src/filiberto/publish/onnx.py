@@ -31,10 +31,12 @@ from filiberto.errors import StateError, UsageError
 from filiberto.evaluate.bits import bits_per_byte
 from filiberto.evaluate.comparison import validation_documents
 from filiberto.evaluate.elsewhere import model_folder
+from filiberto.evaluate.kept import digest_of
 from filiberto.evaluate.model import Reader, load_reader
 from filiberto.runfolder import manifest, safeio
+from filiberto.tokenizer import bpe
 
-FOLDER = "export"
+FOLDER, EXPORT_FILE = "export", "export.json"
 FP32, INT8 = "onnx/model.onnx", "onnx/model_quantized.onnx"
 INPUTS, OUTPUTS = ("input_ids", "attention_mask"), ("logits",)
 
@@ -92,10 +94,25 @@ def export(run: Path) -> None:
                 hint="the versions of torch, transformers and onnx may not fit each other",
             )
         rows = list(_measured(run, folder, {"PyTorch": reader, **readers}))
-        safeio.write_json(folder / "export.json", {"logits_apart": apart, "files": rows})
+        facts = {"model": digest_of(model_folder(run)), "logits_apart": apart, "files": rows}
+        safeio.write_json(folder / EXPORT_FILE, facts)
     for line in _table(rows, apart):
         say(line)
     say(f"\n{run / FOLDER} loads in onnxruntime, optimum and transformers.js")
+
+
+def is_current(run: Path) -> bool:
+    """Whether the run has an export of its model as it is now."""
+    path = run / FOLDER / EXPORT_FILE
+    if not path.is_file():
+        return False
+    facts = safeio.read_json(path, hint=f"make it again: filiberto export {run} --onnx")
+    return facts.get("model") == digest_of(model_folder(run))
+
+
+def mask_of(run: Path) -> str:
+    """How the tokenizer of a run writes a hole."""
+    return bpe.special_tokens(model_folder(run))["<mask>"]
 
 
 def write(folder: Path, model: Path, reader: Reader) -> None:

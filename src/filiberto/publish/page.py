@@ -1,0 +1,161 @@
+"""A page in which a model runs in its reader's browser; any file server will do.
+
+    export/onnx/model_quantized.onnx, tokenizer  ->  OUT/model/
+    ONNX Runtime Web, tokenizers.js              ->  OUT/runtime/
+    static/                                      ->  OUT/index.html page.js model.js page.css
+
+The two libraries are fetched by npm at that moment, or taken from a folder. Nothing else is
+fetched, neither now nor by the page.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from filiberto import __version__
+from filiberto.console import say
+from filiberto.errors import OtherRunError, TryAgainError, UsageError
+from filiberto.evaluate.history import of
+from filiberto.publish import onnx
+from filiberto.runfolder import safeio
+
+PAGE_FILE = "page.json"
+RUNTIME = {
+    "onnxruntime-web@1": (
+        *("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm"),
+    ),
+    "@huggingface/tokenizers@0.2": ("tokenizers.min.mjs",),
+}
+"""npm packages, and the files of their `dist` that the page needs."""
+
+_STATIC = ("page.css", "page.js", "model.js")
+
+
+def export(run: Path, out: Path, *, runtime: Path | None = None) -> None:
+    """The command `filiberto export RUN --page OUT`.
+
+    Args:
+        run: a finished run.
+        out: the folder to make; one that this command made before is replaced.
+        runtime: folder of the files of RUNTIME; None to fetch them by npm.
+
+    Raises:
+        UsageError: there is no npm, or a file of the runtime is missing.
+        TryAgainError: npm cannot fetch.
+        OtherRunError: `out` is something else.
+    """
+    if out.exists() and not (out / PAGE_FILE).is_file() and any(out.iterdir()):
+        raise OtherRunError(
+            f"{out} is not empty and no page of filiberto", hint="name a new folder"
+        )
+    if not onnx.is_current(run):
+        onnx.export(run)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with safeio.new_folder(out) as folder:
+        (folder / "runtime").mkdir()
+        versions = _copied(runtime, folder) if runtime else _fetched(folder)
+        _copy_model(run / onnx.FOLDER, folder / "model")
+        static = resources.files("filiberto.publish") / "static"
+        for name in _STATIC:
+            (folder / name).write_bytes((static / name).read_bytes())
+        weight = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        (folder / "index.html").write_text(_index(run, megabytes=weight / 1e6), encoding="utf-8")
+        safeio.write_json(folder / PAGE_FILE, {"filiberto": __version__, "runtime": versions})
+    say(f"{out}: {weight / 1e6:.1f} MB. Look at it: python -m http.server --directory {out}")
+
+
+def _copy_model(export: Path, folder: Path) -> None:
+    (folder / "onnx").mkdir(parents=True)
+    for name in ("tokenizer.json", "tokenizer_config.json", "config.json", onnx.INT8):
+        shutil.copyfile(export / name, folder / name)
+
+
+def _index(run: Path, *, megabytes: float) -> str:
+    """index.html, with the run's prompts as examples."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("filiberto.publish", "static"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+    )
+    history = of(run)
+    metrics: dict[str, Any] = {}
+    if (run / "report" / "metrics.json").is_file():
+        hint = f"make it again: filiberto evaluate {run} --force"
+        metrics = safeio.read_json(run / "report" / "metrics.json", hint=hint)
+    return environment.get_template("index.html.jinja").render(
+        name=run.resolve().name,
+        language=history.language,
+        code=history.code,
+        mask=onnx.mask_of(run),
+        examples=[prompt["text"] for prompt in metrics.get("prompts", ())],
+        megabytes=megabytes,
+        version=__version__,
+    )
+
+
+def _copied(source: Path, folder: Path) -> list[str]:
+    """The runtime from a folder that has its files."""
+    names = [name for names in RUNTIME.values() for name in names]
+    if missing := [name for name in names if not (source / name).is_file()]:
+        raise UsageError(
+            f"{source} has no {', '.join(missing)}",
+            hint=f"--runtime takes a folder with {', '.join(names)}",
+        )
+    for name in names:
+        shutil.copyfile(source / name, folder / "runtime" / name)
+    return [f"from {source.resolve().name}"]
+
+
+def _fetched(folder: Path) -> list[str]:
+    """The runtime by npm, with what each package says of itself."""
+    npm = shutil.which("npm")
+    if npm is None:
+        raise UsageError(
+            "the page's libraries are fetched by npm, and there is none",
+            hint="install Node.js, or name a folder that has them: --runtime FOLDER",
+        )
+    versions = []
+    with tempfile.TemporaryDirectory() as place:
+        for package, names in RUNTIME.items():
+            say(f"npm: {package}")
+            done = subprocess.run(
+                [npm, "pack", "--silent", "--pack-destination", place, package],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            if done.returncode != 0:
+                reason = (done.stderr.strip() or done.stdout.strip()).splitlines()[:1]
+                raise TryAgainError(
+                    f"npm could not fetch {package}: {' '.join(reason) or 'no reason given'}",
+                    hint="try again with a network, or name a folder: --runtime FOLDER",
+                )
+            with tarfile.open(Path(place, done.stdout.strip().splitlines()[-1])) as archive:
+                for name in names:
+                    data = _member(archive, f"package/dist/{name}", package)
+                    (folder / "runtime" / name).write_bytes(data)
+                about = json.loads(_member(archive, "package/package.json", package))
+            versions.append(f"{about['name']} {about['version']} ({about.get('license')})")
+    return versions
+
+
+def _member(archive: tarfile.TarFile, name: str, package: str) -> bytes:
+    try:
+        file = archive.extractfile(name)
+    except KeyError:
+        file = None
+    if file is None:
+        raise UsageError(
+            f"{package} has no {name} any more", hint="name a folder that has it: --runtime FOLDER"
+        )
+    return file.read()
