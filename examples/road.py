@@ -1,4 +1,4 @@
-"""The road as library calls, cell by cell (open it as a notebook, or run it; about a minute).
+"""The road as library calls, cell by cell (open it as a notebook, or run it; half a minute).
 
 It makes a toy in `runs/cells`: a little generated Italian, a few dozen steps.
 """
@@ -33,7 +33,8 @@ tokens.build(run)
 look(run, "tokens", rows=3)
 
 # %% Training. Stop it whenever you like: the same call goes on.
-train.build(run, settings=TrainConfig(max_steps=60), size="tiny", language="it")
+settings = TrainConfig(max_steps=60, batch_tokens=1_024)
+train.build(run, settings=settings, size="tiny", language="it")
 
 # %% How good is it?
 report = evaluate.build(run, language="it")
