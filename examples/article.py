@@ -61,7 +61,7 @@ model = RobertaForMaskedLM(config)
 print(f"{model.num_parameters():,} parameters")
 
 # %% Training by hand: a warm-up, a limit on the gradient, and a loss over hidden tokens alone.
-STEPS, WARM_UP = 30, 6
+STEPS, WARM_UP = 20, 5
 optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
 schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1, (step + 1) / WARM_UP))
 model.train()
@@ -72,7 +72,7 @@ for step, batch in zip(range(STEPS), DataLoader(rows, batch_size=16), strict=Fal
     optimizer.step()
     schedule.step()
     optimizer.zero_grad()
-    if step % 10 == 0:
+    if step % 5 == 0:
         print(f"step {step:>3}  {loss.item():.2f} nats a hidden token")
 
 # %% Saving: weights and tokenizer, in one folder.
@@ -90,7 +90,7 @@ quick = TrainConfig(
     architecture="roberta",
     row_length=64,
     batch_tokens=1_024,
-    max_steps=40,
+    max_steps=20,
     validation_tokens=8_192,
 )
 train.build(run, settings=quick, size="tiny", language="it")

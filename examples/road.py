@@ -33,7 +33,7 @@ tokens.build(run)
 look(run, "tokens", rows=3)
 
 # %% Training. Stop it whenever you like: the same call goes on.
-quick = TrainConfig(max_steps=60, batch_tokens=1_024, validation_tokens=8_192)
+quick = TrainConfig(max_steps=30, batch_tokens=1_024, validation_tokens=8_192)
 train.build(run, settings=quick, size="tiny", language="it")
 
 # %% How good is it?

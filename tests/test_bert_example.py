@@ -2,14 +2,17 @@
 
 import runpy
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from transformers import RobertaConfig, RobertaForMaskedLM
+
+from filiberto.train.model import new_model
+from filiberto.train.sizes import Shape
 
 BERT = Path(__file__).parent.parent / "examples" / "bert.py"
-PAD, IGNORED = 1, -100
-SHAPE = {"vocab_size": 50, "hidden_size": 24, "num_hidden_layers": 3, "num_attention_heads": 4}
+SPECIAL = {"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3, "<mask>": 4}
+PAD, IGNORED = SPECIAL["<pad>"], -100
 
 
 @pytest.fixture(scope="module")
@@ -18,17 +21,12 @@ def example() -> dict:
 
 
 @pytest.fixture(scope="module")
-def theirs(tmp_path_factory: pytest.TempPathFactory) -> tuple[RobertaForMaskedLM, Path]:
-    """A random model, its biases and norms too, and its folder."""
-    config = RobertaConfig(
-        **SHAPE,
-        intermediate_size=40,
-        max_position_embeddings=18,
-        type_vocab_size=1,
-        pad_token_id=PAD,
-        layer_norm_eps=1e-5,
-    )
-    model = RobertaForMaskedLM(config).eval()
+def theirs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
+    """A RobertaForMaskedLM as ours are, its biases and norms random too, and its folder."""
+    shape = Shape(num_hidden_layers=3, hidden_size=24, num_attention_heads=4, intermediate_size=40)
+    model: Any = new_model(
+        "roberta", shape, vocab_size=50, row_length=16, special_ids=SPECIAL, seed=0
+    ).eval()
     draw = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for weight in model.parameters():

@@ -82,13 +82,15 @@ def test_a_folder_without_shards_is_named(tmp_path: Path) -> None:
         RowDataset(tmp_path)
 
 
-def test_transformers_trainer_takes_it_with_a_collator(run: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("mask_rate", [None, 0.3], ids=["their holes", "ours"])
+def test_transformers_trainer_takes_it(run: Path, tmp_path: Path, mask_rate: float | None) -> None:
     pytest.importorskip("accelerate")
     from transformers import (
         AutoTokenizer,
         DataCollatorForLanguageModeling,
         Trainer,
         TrainingArguments,
+        default_data_collator,
     )
 
     settings = TrainingArguments(
@@ -106,7 +108,7 @@ def test_transformers_trainer_takes_it_with_a_collator(run: Path, tmp_path: Path
     trainer = Trainer(
         model=model_of(vocab_size=600, row_length=LENGTH),
         args=settings,
-        data_collator=collator,
-        train_dataset=rows_of(run, mask_rate=None),
+        data_collator=collator if mask_rate is None else default_data_collator,
+        train_dataset=rows_of(run, mask_rate=mask_rate),
     )
     assert trainer.train().training_loss < 10
