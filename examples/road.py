@@ -1,4 +1,4 @@
-"""The road as library calls, cell by cell (open it as a notebook, or run it; about a minute).
+"""The road as library calls, cell by cell (open it as a notebook, or run it; under half a minute).
 
 It makes a toy in `runs/cells`: a little generated Italian, a few dozen steps.
 """
@@ -7,7 +7,7 @@ It makes a toy in `runs/cells`: a little generated Italian, a few dozen steps.
 from pathlib import Path
 
 from filiberto import corpus, evaluate, tokenizer, tokens, train
-from filiberto.config import CorpusConfig, TokenizerConfig, TrainConfig
+from filiberto.config import CorpusConfig, EvaluateConfig, TokenizerConfig, TrainConfig
 from filiberto.evaluate.fill import fill
 from filiberto.evaluate.model import load_reader
 from filiberto.look import look
@@ -33,10 +33,12 @@ tokens.build(run)
 look(run, "tokens", rows=3)
 
 # %% Training. Stop it whenever you like: the same call goes on.
-train.build(run, settings=TrainConfig(max_steps=60), size="tiny", language="it")
+quick = TrainConfig(max_steps=30, batch_tokens=1_024, validation_tokens=8_192)
+train.build(run, settings=quick, size="tiny", language="it")
 
 # %% How good is it?
-report = evaluate.build(run, language="it")
+few = EvaluateConfig(max_bytes=20_000, likelihood_words=200)
+report = evaluate.build(run, settings=few, language="it")
 print(f"{report.facts['bits_per_byte']:.2f} bits per byte")
 
 # %% Ask it.
