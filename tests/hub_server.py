@@ -2,7 +2,8 @@
 
 Speaks what we ask of the real one: a set's commit, its tree in pages, paths-info, and `resolve`
 with HEAD, redirects of large files to another host, Range, ETag and the X- headers; 401 for a gated
-set. Models can be made and written to: preupload, Git LFS, and commits of files and deletions.
+set. Models can be made and written to: preupload, Git LFS, commits of files and deletions, and
+whether they are public. Licences and tags are those of the cards.
 """
 
 import base64
@@ -44,6 +45,10 @@ class Hub:
     """The files that each commit to a model has brought."""
     blobs: dict[str, bytes] = field(default_factory=dict)
     """What was uploaded by its SHA-256, before a commit names it."""
+    uploads_left: int | None = None
+    """After so many uploads every connection is dropped without an answer."""
+    foreign: set[str] = field(default_factory=set)
+    """Owners in whose name the token may not write."""
     requests: list[tuple[str, str, str | None, str | None]] = field(default_factory=list)
     """Method, path, Range and Authorization of each request."""
     url: str = ""
@@ -99,9 +104,24 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer()
 
     def do_PUT(self) -> None:
-        data = self._read_body()
-        self.state.blobs[hashlib.sha256(data).hexdigest()] = data
+        self._body = self._read_body()
+        hub, path = self.state, urlsplit(self.path).path
+        hub.requests.append(("PUT", path, None, self.headers.get("Authorization")))
+        if match := re.fullmatch(r"/api/models/(.+)/settings", path):
+            change = hub.public.add if self._asks_public() else hub.public.discard
+            change(match[1])
+            self._json({})
+            return
+        if hub.uploads_left == 0:
+            self.close_connection = True
+            return
+        if hub.uploads_left is not None:
+            hub.uploads_left -= 1
+        hub.blobs[hashlib.sha256(self._body).hexdigest()] = self._body
         self._send(200, b"")
+
+    def _asks_public(self) -> bool:
+        return json.loads(self._body)["visibility"] == "public"
 
     def _read_body(self) -> bytes:
         if self.headers.get("Transfer-Encoding") != "chunked":
@@ -118,6 +138,9 @@ class _Handler(BaseHTTPRequestHandler):
         path = unquote(url.path)
         token = self.headers.get("Authorization")
         hub.requests.append((self.command, path, self.headers.get("Range"), token))
+        if hub.uploads_left == 0:
+            self.close_connection = True
+            return
         if hub.status is not None:
             self._send(hub.status, b"{}")
             return
@@ -134,7 +157,9 @@ class _Handler(BaseHTTPRequestHandler):
         elif rest == "" or rest.startswith("/revision/"):
             siblings = [{"rfilename": path} for path in hub.datasets[dataset]]
             about = {"id": dataset, "sha": hub.commit, "siblings": siblings, "tags": []}
-            self._json(about)
+            card = hub.datasets[dataset].get("README.md", b"").decode()
+            licence = re.search(r"^license: (.+)$", card, re.MULTILINE)
+            self._json(about | {"cardData": {"license": licence[1]} if licence else {}})
         elif dataset in hub.gated and token != f"Bearer {hub.token}":
             self._send(401, b"{}", {"X-Error-Code": "GatedRepo"})
         elif rest.startswith("/paths-info/"):
@@ -156,8 +181,17 @@ class _Handler(BaseHTTPRequestHandler):
                 (json.loads(self._body)["organization"], json.loads(self._body)["name"])
             )
             there = name in hub.models
+            known = token == f"Bearer {hub.token}"
+            if not known or name.split("/")[0] in hub.foreign:
+                self._send(403 if known else 401, b"{}")
+                return True
+            if not there and self._asks_public():
+                hub.public.add(name)
             hub.models.setdefault(name, {".gitattributes": b"*.safetensors filter=lfs\n"})
             self._json({"url": f"{hub.url}/{name}"}, status=409 if there else 200)
+            return True
+        if path == "/api/validate-yaml":
+            self._json({"errors": [], "warnings": []})
             return True
         match = re.match(r"(?:/api/models)?/([\w.-]+/[\w-]+?)(\.git)?(?=/|$)", path)
         if not match or match[1].startswith(("api/", "datasets/")):
@@ -165,17 +199,11 @@ class _Handler(BaseHTTPRequestHandler):
         name, rest = match[1], path[match.end() :]
         if name not in hub.models or token != f"Bearer {hub.token}":
             self._send(404 if token else 401, b"{}", {"X-Error-Code": "RepoNotFound"})
+        elif rest.startswith("/preupload/") and name.split("/")[0] in hub.foreign:
+            self._send(403, b"{}")
         elif rest.startswith("/preupload/"):
-            files = json.loads(self._body)["files"]
-            modes = [
-                {
-                    "path": file["path"],
-                    "uploadMode": "lfs" if file["path"].endswith(".safetensors") else "regular",
-                    "shouldIgnore": False,
-                }
-                for file in files
-            ]
-            self._json({"files": modes})
+            paths = [file["path"] for file in json.loads(self._body)["files"]]
+            self._json({"files": [self._mode(name, path) for path in paths]})
         elif rest == "/info/lfs/objects/batch":
             objects = json.loads(self._body)["objects"]
             upload = {"actions": {"upload": {"href": f"{hub.url}/upload"}}}
@@ -193,8 +221,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._json([self._entry(name, p) for p in asked if p in hub.models[name]])
         elif rest.startswith("/revision/") or rest == "":
             siblings = [{"rfilename": path} for path in hub.models[name]]
-            about = {"id": name, "sha": hub.commit, "siblings": siblings, "tags": []}
-            self._json(about | {"private": name not in hub.public})
+            about = {"id": name, "sha": self._head(name), "siblings": siblings}
+            card = hub.models[name].get("README.md", b"").decode().split("---")
+            tags = re.findall(r"^- (\w+)$", card[1] if len(card) > 2 else "", re.MULTILINE)
+            self._json(about | {"private": name not in hub.public, "tags": tags})
         elif rest.startswith("/tree/"):
             self._tree(name, rest.split("/", 3), query)
         elif rest.startswith("/resolve/"):
@@ -202,6 +232,19 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             return False
         return True
+
+    def _mode(self, name: str, path: str) -> dict[str, Any]:
+        """How a file is to be uploaded, and what the model has of that name."""
+        large = path.endswith(".safetensors") or "tfevents" in path
+        mode = {"path": path, "uploadMode": "lfs" if large else "regular", "shouldIgnore": False}
+        if data := self.state.models[name].get(path):
+            mode["oid"] = hashlib.sha256(data).hexdigest() if large else blob_id(data)
+        return mode
+
+    def _head(self, name: str) -> str:
+        """The commit of a model: another one for other files."""
+        files = sorted(self.state.models[name].items())
+        return blob_id(repr([(path, blob_id(data)) for path, data in files]).encode())
 
     def _commit(self, name: str) -> None:
         files, brought = dict(self.state.models[name]), set[str]()
@@ -214,6 +257,8 @@ class _Handler(BaseHTTPRequestHandler):
             elif entry["key"] == "lfsFile":
                 brought.add(value["path"])
                 files[value["path"]] = self.state.blobs[value["oid"]]
+            elif entry["key"] == "deletedFile":
+                del files[value["path"]]
             elif entry["key"] == "deletedFolder":
                 there = [path for path in files if path.startswith(value["path"])]
                 assert there
@@ -221,8 +266,9 @@ class _Handler(BaseHTTPRequestHandler):
                     del files[path]
         self.state.models[name] = files
         self.state.commits.append(brought)
-        answer = {"success": True, "commitOid": self.state.commit}
-        self._json(answer | {"commitUrl": f"{self.state.url}/{name}/commit/{self.state.commit}"})
+        head = self._head(name)
+        answer = {"success": True, "commitOid": head}
+        self._json(answer | {"commitUrl": f"{self.state.url}/{name}/commit/{head}"})
 
     def _files(self, name: str) -> dict[str, bytes]:
         return self.state.datasets.get(name) or self.state.models[name]
@@ -263,7 +309,9 @@ class _Handler(BaseHTTPRequestHandler):
         if data is None:
             self._send(404, b"", {"X-Error-Code": "EntryNotFound"})
             return
-        headers = {"X-Repo-Commit": self.state.commit, "ETag": f'"{blob_id(data)}"'}
+        model = dataset not in self.state.datasets
+        commit = self._head(dataset) if model else self.state.commit
+        headers = {"X-Repo-Commit": commit, "ETag": f'"{blob_id(data)}"'}
         target = f"/{dataset}/cdn/{path}"
         if self.state.is_large(path):  # from another host, as the Hub does
             port = urlsplit(self.state.url).port

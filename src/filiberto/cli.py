@@ -37,7 +37,8 @@ DEMO_RUN = Path("runs/demo")
 _VERBS = {
     verb.__name__: verb
     for verb in (
-        *(verbs.fill, verbs.prompts, verbs.tune, verbs.export, verbs.look),
+        *(verbs.fill, verbs.prompts, verbs.tune, verbs.look),
+        *(verbs.export, verbs.publish),
         *(verbs.languages, verbs.recipes, verbs.doctor),
     )
 }

@@ -30,6 +30,7 @@ def told(
     kind: Literal["data set", "model", "treebank"] = "data set",
     what: str = "such file",
     host: str | None = None,
+    sends: bool = False,
 ) -> Iterator[None]:
     """Turn what the Hub or the network raises into what a person can do about it.
 
@@ -38,6 +39,7 @@ def told(
         kind: what that is.
         what: is asked of it, in words that follow "has no".
         host: that is asked, if it is not the Hub.
+        sends: whether something is sent there, not fetched.
 
     Raises:
         TryAgainError: the Hub cannot be reached, or is busy.
@@ -45,6 +47,7 @@ def told(
     """
     page = f"datasets/{name}" if kind == "data set" else name
     host = host or urlsplit(constants.ENDPOINT).hostname or "the Hub"
+    may, done = ("write", "sent") if sends else ("read", "fetched")
     try:
         yield
     except errors.GatedRepoError:
@@ -53,7 +56,7 @@ def told(
             hint=f"accept them on the page of {page}, then: export HF_TOKEN=YOUR_TOKEN",
         ) from None
     except errors.LocalEntryNotFoundError:
-        raise _try_again(f"{name} is not here, and {host} cannot be reached") from None
+        raise _try_again(f"{name} is not here, and {host} cannot be reached", done) from None
     except errors.EntryNotFoundError:
         raise UsageError(
             f"{name} has no {what}",
@@ -67,11 +70,11 @@ def told(
     except errors.HfHubHTTPError as error:
         code = error.response.status_code
         if passing(error):
-            raise _try_again(f"{host} answers {code} for {name}") from None
+            raise _try_again(f"{host} answers {code} for {name}", done) from None
         if code in (401, 403):
             raise UsageError(
                 f"{host} refuses {name} ({code})",
-                hint="look at your token and what it may read: HF_TOKEN",
+                hint=f"look at your token and what it may {may}: HF_TOKEN",
             ) from None
         raise UsageError(
             f"{host} answers {code} for {name}: {error.server_message or 'no reason given'}",
@@ -79,14 +82,14 @@ def told(
         ) from None
     except errors.OfflineModeIsEnabled:
         raise UsageError(
-            f"{name} must be fetched, and HF_HUB_OFFLINE forbids it", hint="unset HF_HUB_OFFLINE"
+            f"{name} must be {done}, and HF_HUB_OFFLINE forbids it", hint="unset HF_HUB_OFFLINE"
         ) from None
     except HTTPError as error:
         reason = str(error) or type(error).__name__
-        raise _try_again(f"{name}: {host} cannot be reached: {reason}") from None
+        raise _try_again(f"{name}: {host} cannot be reached: {reason}", done) from None
 
 
-def _try_again(message: str) -> TryAgainError:
+def _try_again(message: str, done: str) -> TryAgainError:
     return TryAgainError(
-        message, hint="what was fetched is kept: run the same command again when it can be reached"
+        message, hint=f"what was {done} is kept: run the same command again when it can be reached"
     )

@@ -26,12 +26,13 @@ a run that was stopped, or that you want otherwise:
   filiberto finish RUN --within 10m   learning rate to zero, model and report within that time
 
 a finished run:
-  filiberto fill RUN "ciao <mask> va?"   fill holes: <mask> is one token, ___ one word
-  filiberto prompts RUN                  a page on which a native speaker marks the filled prompts
-  filiberto tune RUN train.conllu        a tagger for words, to keep (parts of speech, names)
-  filiberto export RUN --onnx            for onnxruntime and browsers, in fp32 and int8
-  filiberto export RUN --page FOLDER     a page that runs the model in its reader's browser
-  filiberto look RUN [STAGE]             what lies at each stop of the road
+  filiberto fill RUN "ciao <mask> va?"    fill holes: <mask> is one token, ___ one word
+  filiberto prompts RUN                   a page on which a native speaker marks the filled prompts
+  filiberto tune RUN train.conllu         a tagger for words, to keep (parts of speech, names)
+  filiberto export RUN --onnx             for onnxruntime and browsers, in fp32 and int8
+  filiberto export RUN --page FOLDER      a page that runs the model in its reader's browser
+  filiberto look RUN [STAGE]              what lies at each stop of the road
+  filiberto publish RUN --to OWNER/NAME   put model, card and report on the Hub, private by default
 
   filiberto languages [te]          what there is for a language: open text, labels, encoders
   filiberto recipes                 the shipped recipes

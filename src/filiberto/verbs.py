@@ -121,6 +121,47 @@ def export(arguments: list[str]) -> None:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class PublishArguments:
+    """Flags of `filiberto publish`."""
+
+    to: str | None = None
+    """The repository, OWNER/NAME; it is made where there is none."""
+    public: bool = False
+    """Let everybody see it; without this the repository is private."""
+    license: str | None = None
+    """Licence of the model, as the Hub names it: mit, apache-2.0, cc-by-sa-4.0."""
+    text_license: str | None = None
+    """Licence of the text; unset, that of its data set where it is from the Hub."""
+    dry_run: bool = False
+    """Show every file and its size, and send nothing."""
+    force: bool = False
+    """Write into a repository that holds something else than a model of filiberto."""
+
+
+def publish(arguments: list[str]) -> None:
+    """`filiberto publish RUN --to OWNER/NAME`."""
+    run, words, flags = parse_places(
+        "publish", arguments, PublishArguments, usage="RUN", description=description("publish")
+    )
+    if words or flags.to is None:
+        raise UsageError(
+            "takes a run folder and the name of a repository",
+            hint=f"filiberto publish {run} --to OWNER/NAME",
+        )
+    from filiberto.publish import hub
+
+    hub.publish(
+        run,
+        to=flags.to,
+        public=flags.public,
+        licence=flags.license,
+        text_licence=flags.text_license,
+        dry_run=flags.dry_run,
+        force=flags.force,
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class LookArguments:
     """Flags of `filiberto look`."""
 

@@ -20,7 +20,7 @@ class Outcome(NamedTuple):
     err: str
 
 
-ALL_COMMANDS = [*COMMANDS, "fill", "prompts", "look", "languages", "recipes"]
+ALL_COMMANDS = [*COMMANDS, "fill", "prompts", "look", "publish", "languages", "recipes"]
 
 Command = Callable[..., Outcome]
 

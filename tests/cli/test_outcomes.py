@@ -49,7 +49,7 @@ def test_help_fits_a_terminal_of_a_hundred_columns(command: Command) -> None:
     assert max(map(len, command("--help").out.splitlines())) <= 100
 
 
-@pytest.mark.parametrize("name", [*COMMANDS, "fill", "prompts", "look", "languages"])
+@pytest.mark.parametrize("name", [*COMMANDS, "fill", "prompts", "look", "publish", "languages"])
 def test_every_command_has_help(command: Command, name: str) -> None:
     outcome = command(name, "--help")
     assert outcome.code == 0

@@ -1,0 +1,197 @@
+"""A finished run -> a repository on the Hub.
+
+    run/ -> files, card -> shown -> one commit, which is there whole or not at all
+
+What a broken upload has brought stays with the Hub: the same command again sends the rest.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filiberto import __version__
+from filiberto.console import readable_number, say
+from filiberto.corpus import hub_choice
+from filiberto.errors import StateError, TryAgainError, UsageError
+from filiberto.publish.files import CARD, Files, files_of, size_of
+from filiberto.publish.full_card import full_card
+from filiberto.runfolder import lock, manifest
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+_FOLDERS = ("report/", "runs/", "onnx/")
+_LARGE = 10_000_000  # bytes; what we write into texts is shorter
+_WAIT_SECONDS = 20.0
+
+
+def publish(
+    run: Path,
+    *,
+    to: str,
+    public: bool = False,
+    licence: str | None = None,
+    text_licence: str | None = None,
+    dry_run: bool = False,
+    force: bool = False,
+) -> None:
+    """Send model, tokenizer, card, report and logs of a run to a repository, in one commit.
+
+    Args:
+        run: a run folder with a finished model and its report.
+        to: OWNER/NAME. The repository is made where there is none; what an earlier publication
+            left in `report/`, `runs/` and `onnx/` and this one has not goes.
+        public: whether everybody may see it.
+        licence: of the model, as the Hub names it, such as `mit`.
+        text_licence: of the text; None for what the Hub says of its data set.
+        dry_run: show every file and its size, and send nothing.
+        force: write into a repository that holds no model of filiberto.
+
+    Raises:
+        UsageError: the name is none, there is no token, or the repository is somebody else's,
+            holds something else, or is public unasked.
+        UnfinishedStageError: model or report is not finished.
+        StateError: a file is damaged, or holds the token.
+        TryAgainError: the Hub cannot be reached, or the run is in use.
+    """
+    _check_name(to)
+    manifest.require(run, "model")  # or refused before a lock is put into some folder
+    with lock.own(run):
+        files = files_of(run)
+        text_licence = text_licence or _licence_of_text(run)
+        card = full_card(run, name=to, files=files, licence=licence, text_licence=text_licence)
+        files = {CARD: card.encode(), **files}
+        _show(files, to=to, public=public, licence=licence, text_licence=text_licence)
+        if dry_run:
+            say("--dry-run: nothing was sent")
+            return
+        _send(files, to=to, public=public, force=force)
+
+
+def _send(files: Files, *, to: str, public: bool, force: bool) -> None:
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, get_token
+    from huggingface_hub.utils import disable_progress_bars, logging
+
+    from filiberto.hub_errors import told
+
+    _check_secrets(files, get_token())
+    logging.set_verbosity_error()  # its warnings show addresses that are signed for the upload
+    if not sys.stderr.isatty():
+        disable_progress_bars()
+    api = _api()
+    with told(to, kind="model", sends=True):
+        there, head, private = _prepare(api, to, public=public, force=force)
+        stale = [path for path in there if path.startswith(_FOLDERS) and path not in files]
+        try:
+            made = api.create_commit(
+                to,
+                operations=[
+                    *(CommitOperationAdd(path, file) for path, file in files.items()),
+                    *(CommitOperationDelete(path, is_folder=False) for path in stale),
+                ],
+                commit_message=f"filiberto {__version__}",
+            )
+        except RuntimeError as error:  # what befell the upload of a file
+            if isinstance(error.__cause__, Exception):
+                raise error.__cause__ from None
+            raise TryAgainError(
+                f"{to}: the upload broke off: {error}", hint="give the same command again"
+            ) from None
+        if public and private:
+            api.update_repo_settings(to, private=False)
+    same = "; it had all of it already" if made.oid == head else ""
+    say(f"{'public' if public else 'private'}: {api.endpoint}/{to}{same}")
+
+
+def _prepare(
+    api: HfApi, to: str, *, public: bool, force: bool
+) -> tuple[list[str], str | None, bool]:
+    """Make the repository, or see that it may be written to.
+
+    Returns:
+        The paths that an earlier publication may have left, the commit, whether it is private.
+    """
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    try:
+        about = api.model_info(to, timeout=_WAIT_SECONDS)
+    except RepositoryNotFoundError:
+        api.create_repo(to, private=not public, exist_ok=True)
+        about = api.model_info(to, timeout=_WAIT_SECONDS)
+    paths = [file.rfilename for file in about.siblings or []]
+    ours = "filiberto" in (about.tags or [])
+    others = [path for path in paths if path != ".gitattributes"]
+    if others and not ours and not force:
+        raise UsageError(
+            f"{to} holds {', '.join(others[:3])} and is no model of filiberto",
+            hint="name another repository, or write into this one with --force",
+        )
+    if not about.private and not public:
+        raise UsageError(
+            f"{to} is public, and what is sent there everybody can see",
+            hint="name another repository, or add --public",
+        )
+    return paths if ours else [], about.sha, bool(about.private)
+
+
+def _check_name(to: str) -> None:
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id
+
+    try:
+        validate_repo_id(to)
+    except HFValidationError:
+        to = ""
+    if to.count("/") != 1:
+        raise UsageError("--to names no repository", hint="write --to OWNER/NAME")
+
+
+def _check_secrets(files: Files, token: str | None) -> None:
+    """Refuse to go on without a token, or with one that is in what is sent."""
+    if not token:
+        raise UsageError(
+            "there is no token, and a repository is written to by its owner alone",
+            hint="make one that may write in the settings of your account, then: hf auth login, "
+            "or export HF_TOKEN=YOUR_TOKEN",
+        )
+    for path, file in files.items():
+        if size_of(file) < _LARGE:
+            content = file if isinstance(file, bytes) else file.read_bytes()
+            if token.encode() in content:
+                raise StateError(f"{path} holds your token", hint="take it out; nothing was sent")
+
+
+def _show(
+    files: Files, *, to: str, public: bool, licence: str | None, text_licence: str | None
+) -> None:
+    width = max(map(len, files))
+    for path, file in files.items():
+        say(f"  {path:<{width}}  {size_of(file):>13,} bytes")
+    total = readable_number(sum(map(size_of, files.values())))
+    say(f"{len(files)} files, {total} bytes, for the {'public' if public else 'private'} {to}")
+    if licence is None:
+        say("the card names no licence of the model: --license mit, apache-2.0, cc-by-sa-4.0, ...")
+    if text_licence is None:
+        say("the card names no licence of the text: --text-license NAME, if you know it")
+
+
+def _licence_of_text(run: Path) -> str | None:
+    """As the card of the run's data set on the Hub has it; None where nothing says it."""
+    _, choice = hub_choice.read(run)
+    if choice is None:
+        return None
+    try:
+        about = _api().dataset_info(choice.dataset, revision=choice.revision, timeout=_WAIT_SECONDS)
+    except Exception as error:  # of the network, or of the set: it is told as unknown
+        say(f"the licence of {choice.dataset} could not be asked for: {type(error).__name__}")
+        return None
+    found = (about.card_data or {}).get("license")
+    return ", ".join(found) if isinstance(found, list) else found
+
+
+def _api() -> HfApi:
+    from huggingface_hub import HfApi
+
+    return HfApi(library_name="filiberto", library_version=__version__)
