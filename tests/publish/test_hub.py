@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import sysconfig
 import tomllib
 from pathlib import Path
 
@@ -280,6 +281,18 @@ def test_a_file_that_holds_the_token_is_not_sent(
     assert "recipe.toml holds your token" in told
     assert hub.token not in told
     assert hub.requests == []
+
+
+def test_a_file_that_holds_a_path_of_the_machine_is_not_sent(
+    hub: Hub, finished: Path, publish: Publish, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "/home/anna")
+    run = Path(shutil.copytree(finished, tmp_path / "it"))
+    for place in ("/home/anna/a.py", sysconfig.get_path("purelib")):
+        (run / "export" / "onnx" / "model.onnx").write_bytes(b"\0" + place.encode())
+        code, told = publish(run, "--dry-run")
+        assert code == 74
+        assert "onnx/model.onnx holds a path of this machine" in told
 
 
 def test_paths_in_figures_and_configurations_are_cut(

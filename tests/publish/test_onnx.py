@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+import sysconfig
 from pathlib import Path
 from typing import Any
 
@@ -133,3 +134,10 @@ def test_what_is_missing_is_said(
     without = filiberto("export", mini_run)
     assert without.returncode == 2
     assert "--onnx" in without.stderr
+
+
+def test_no_file_says_where_it_was_made(run: Path) -> None:
+    for name in (FP32, INT8):
+        data = (run / "export" / name).read_bytes()
+        for place in (sysconfig.get_path("purelib"), str(run.parent), str(Path.home()), '.py"'):
+            assert place.encode() not in data, (name, place)

@@ -59,6 +59,7 @@ def full_card(
         _opening(plan, history),
         "## Use",
         *_use(name, _example(metrics, config.get("mask_token"))),
+        *(["`onnx/` has it for onnxruntime and browsers."] if _has_onnx(files) else []),
         "## What it is for",
         _for(history),
         "## What it is not for",
@@ -74,6 +75,10 @@ def full_card(
         *_again(history, choice, with_recipe=RECIPE_FILE in files),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _has_onnx(files: Collection[str]) -> bool:
+    return any(path.endswith(".onnx") for path in files)
 
 
 def _opening(plan: dict[str, Any], history: History) -> str:

@@ -8,6 +8,8 @@ What a broken upload has brought stays with the Hub: the same command again send
 from __future__ import annotations
 
 import sys
+import sysconfig
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
 _FOLDERS = ("report/", "runs/", "onnx/")
-_LARGE = 10_000_000  # bytes; what we write into texts is shorter
 _WAIT_SECONDS = 20.0
 
 
@@ -53,7 +54,7 @@ def publish(
         UsageError: the name is none, there is no token, or the repository is somebody else's,
             holds something else, or is public unasked.
         UnfinishedStageError: model or report is not finished.
-        StateError: a file is damaged, or holds the token.
+        StateError: a file is damaged, or holds the token or a path of this machine.
         TryAgainError: the Hub cannot be reached, or the run is in use.
     """
     _check_name(to)
@@ -63,6 +64,7 @@ def publish(
         text_licence = text_licence or _licence_of_text(run)
         card = full_card(run, name=to, files=files, licence=licence, text_licence=text_licence)
         files = {CARD: card.encode(), **files}
+        _check_secrets(files)
         _show(files, to=to, public=public, licence=licence, text_licence=text_licence)
         if dry_run:
             say("--dry-run: nothing was sent")
@@ -76,7 +78,12 @@ def _send(files: Files, *, to: str, public: bool, force: bool) -> None:
 
     from filiberto.hub_errors import told
 
-    _check_secrets(files, get_token())
+    if not get_token():
+        raise UsageError(
+            "there is no token, and a repository is written to by its owner alone",
+            hint="make one that may write in the settings of your account, then: hf auth login, "
+            "or export HF_TOKEN=YOUR_TOKEN",
+        )
     logging.set_verbosity_error()  # its warnings show addresses that are signed for the upload
     if not sys.stderr.isatty():
         disable_progress_bars()
@@ -148,19 +155,27 @@ def _check_name(to: str) -> None:
         raise UsageError("--to names no repository", hint="write --to OWNER/NAME")
 
 
-def _check_secrets(files: Files, token: str | None) -> None:
-    """Refuse to go on without a token, or with one that is in what is sent."""
-    if not token:
-        raise UsageError(
-            "there is no token, and a repository is written to by its owner alone",
-            hint="make one that may write in the settings of your account, then: hf auth login, "
-            "or export HF_TOKEN=YOUR_TOKEN",
-        )
+def _check_secrets(files: Files) -> None:
+    """Refuse files that hold the token, or a path below home or to installed packages."""
+    from huggingface_hub import get_token
+
+    home = str(Path.home())
+    private = {get_token(): "your token", sysconfig.get_path("purelib"): "a path of this machine"}
+    if home != "/":
+        private[f"{home}/"] = "a path of this machine"
     for path, file in files.items():
-        if size_of(file) < _LARGE:
-            content = file if isinstance(file, bytes) else file.read_bytes()
-            if token.encode() in content:
-                raise StateError(f"{path} holds your token", hint="take it out; nothing was sent")
+        for text, what in private.items():
+            if text and _holds(file, text.encode()):
+                raise StateError(f"{path} holds {what}", hint="take it out; nothing was sent")
+
+
+def _holds(file: Path | bytes, text: bytes) -> bool:
+    if isinstance(file, bytes):
+        return text in file
+    if not file.stat().st_size:
+        return False
+    with file.open("rb") as opened, mmap(opened.fileno(), 0, access=ACCESS_READ) as data:
+        return data.find(text) >= 0
 
 
 def _show(

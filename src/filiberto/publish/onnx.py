@@ -136,6 +136,8 @@ def write(folder: Path, model: Path, reader: Reader) -> None:
         inputs: dict[str, Any] = dict(zip(INPUTS, reader.padded(_rows(reader)[:2]), strict=True))
         network: Any = reader.model
         exported = OnnxExporter().export(network, inputs, config=OnnxConfig(dynamic=True))
+        for node in exported.program.graph.all_nodes():
+            node.metadata_props.clear()  # where in which file of this machine it comes from
         onnx_ir.save(exported.program, str(folder / FP32))
         quantize_dynamic(
             folder / FP32, folder / INT8, weight_type=QuantType.QInt8, per_channel=True
