@@ -191,7 +191,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._json({"url": f"{hub.url}/{name}"}, status=409 if there else 200)
             return True
         if path == "/api/validate-yaml":
-            self._json({"errors": [], "warnings": []})
+            licence = re.search(r"^license: (.+)$", json.loads(self._body)["content"], re.MULTILINE)
+            wrong = licence is not None and licence[1] not in ("mit", "apache-2.0")
+            errors = [{"message": '"license" must be one of [apache-2.0, mit, ...]'}] * wrong
+            self._json({"errors": errors, "warnings": []}, status=400 if wrong else 200)
             return True
         match = re.match(r"(?:/api/models)?/([\w.-]+/[\w-]+?)(\.git)?(?=/|$)", path)
         if not match or match[1].startswith(("api/", "datasets/")):

@@ -132,6 +132,17 @@ def test_an_upload_that_broke_goes_on_where_it_broke(
     assert "model.safetensors" in hub.models["me/it"]
 
 
+def test_a_hub_without_xet_is_told(
+    hub: Hub, finished: Path, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("hf_xet")
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", False)
+    code, told = publish(finished)
+    assert code == 75
+    assert "me/it: the upload broke off: Network error" in told
+    assert "HF_HUB_DISABLE_XET=1" in told
+
+
 def test_a_second_publication_sends_what_has_changed_and_removes_what_is_gone(
     hub: Hub, finished: Path, publish: Publish, tmp_path: Path
 ) -> None:
@@ -175,6 +186,17 @@ def test_a_repository_with_something_else_is_not_written_over(
     assert hub.models["me/it"] == before
     assert publish(finished, "--force")[0] == 0
     assert {"pytorch_model.bin", "runs/1", "model.safetensors"} < set(hub.models["me/it"])
+
+
+def test_a_licence_that_the_hub_does_not_know_is_refused_before_anything_is_sent(
+    hub: Hub, finished: Path, publish: Publish
+) -> None:
+    code, told = publish(finished, "--license", "mine")
+    assert code == 2
+    assert '"license" must be one of' in told
+    assert "--license" in told
+    assert hub.blobs == {}
+    assert hub.commits == []
 
 
 @pytest.mark.parametrize("exists", [True, False])

@@ -7,6 +7,7 @@ What a broken upload has brought stays with the Hub: the same command again send
 
 from __future__ import annotations
 
+import re
 import sys
 import sysconfig
 from mmap import ACCESS_READ, mmap
@@ -74,6 +75,7 @@ def publish(
 
 def _send(files: Files, *, to: str, public: bool, force: bool) -> None:
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete, get_token
+    from huggingface_hub.errors import HfHubHTTPError
     from huggingface_hub.utils import disable_progress_bars, logging
 
     from filiberto.hub_errors import told
@@ -100,11 +102,20 @@ def _send(files: Files, *, to: str, public: bool, force: bool) -> None:
                 ],
                 commit_message=f"filiberto {__version__}",
             )
-        except RuntimeError as error:  # what befell the upload of a file
+        except HfHubHTTPError:
+            raise
+        except ValueError as error:  # of the card's metadata
+            raise UsageError(
+                f"{to}: {error}", hint="is --license one of the Hub's names, such as apache-2.0?"
+            ) from None
+        except (RuntimeError, OSError) as error:  # of a file's upload; OSError from Xet
             if isinstance(error.__cause__, Exception):
                 raise error.__cause__ from None
+            reason = re.sub(r"\?\S+", "", str(error))  # an address may be signed
             raise TryAgainError(
-                f"{to}: the upload broke off: {error}", hint="give the same command again"
+                f"{to}: the upload broke off: {reason}",
+                hint="give the same command again; where the Hub has no Xet, first: "
+                "export HF_HUB_DISABLE_XET=1",
             ) from None
         if public and private:
             api.update_repo_settings(to, private=False)
