@@ -149,13 +149,23 @@ def test_names_are_text_and_no_path_is_left(tmp_path: Path) -> None:
     assert widths == {4, 3}
 
 
-def test_personal_data_in_the_text_is_told(tmp_path: Path) -> None:
+def test_personal_data_in_the_text_is_told_where_it_was_not_masked(tmp_path: Path) -> None:
     run = make(tmp_path / "it")
     path = run / "corpus" / "report.json"
     corpus = json.loads(path.read_text())
     corpus["funnel"]["total"]["personal"] = {"email": 1_023, "phone": 0, "card": 1}
     path.write_text(json.dumps(corpus))
     assert "personal data was counted in its text by form (email 1,023, card 1)" in card_of(run)
+    asked = {"mask_personal": True}
+    manifest.finish(run / "corpus", stage="corpus", settings=asked, inputs={}, facts={}, seconds=0)
+    assert "personal data" not in card_of(run)
+
+
+def test_the_version_is_that_of_the_training(tmp_path: Path) -> None:
+    run = make(tmp_path / "it")
+    path = run / "model" / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "version": "0.0.7"}))
+    assert card_of(run).count("filiberto 0.0.7") == 2
 
 
 def test_the_published_card_is_read_by_the_hubs_own_reader(published: Published) -> None:

@@ -12,8 +12,10 @@ Of what a run says of the machine it was made on, only the last part of a path i
 from __future__ import annotations
 
 import json
+import sysconfig
 import tomllib
 from collections.abc import Iterator
+from mmap import ACCESS_READ, mmap
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -72,6 +74,33 @@ def files_of(run: Path) -> Files:
 def size_of(file: Path | bytes) -> int:
     """Bytes of what is sent."""
     return len(file) if isinstance(file, bytes) else file.stat().st_size
+
+
+def check_secrets(files: Files) -> None:
+    """Refuse what must not leave this machine.
+
+    Raises:
+        StateError: a file holds the token, or a path below home or to installed packages.
+    """
+    from huggingface_hub import get_token
+
+    home = str(Path.home())
+    private = {get_token(): "your token", sysconfig.get_path("purelib"): "a path of this machine"}
+    if home != "/":
+        private[f"{home}/"] = "a path of this machine"
+    for path, file in files.items():
+        for text, what in private.items():
+            if text and _holds(file, text.encode()):
+                raise StateError(f"{path} holds {what}", hint="take it out; nothing was sent")
+
+
+def _holds(file: Path | bytes, text: bytes) -> bool:
+    if isinstance(file, bytes):
+        return text in file
+    if not file.stat().st_size:
+        return False
+    with file.open("rb") as opened, mmap(opened.fileno(), 0, access=ACCESS_READ) as data:
+        return data.find(text) >= 0
 
 
 def _verify(folder: Path, made: Manifest, *, hint: str) -> None:

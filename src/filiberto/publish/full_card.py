@@ -14,7 +14,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from filiberto import __version__
 from filiberto.config import PHRASEBOOK, RECIPE_FILE
 from filiberto.console import printable, readable_number, readable_seconds
 from filiberto.corpus import hub_choice
@@ -48,7 +47,9 @@ def full_card(
     Raises:
         StateError: a file of the run is damaged.
     """
-    facts = manifest.require(run, "model").facts
+    model, corpus = manifest.require(run, "model"), manifest.read(run / "corpus")
+    facts, version = model.facts, model.version
+    masked = corpus is not None and corpus.settings.get("mask_personal", False)
     metrics = manifest.require(run, "report").facts
     history, (_, choice) = of(run), hub_choice.read(run)
     plan = facts["plan"]
@@ -56,14 +57,14 @@ def full_card(
     parts = [
         f"---\n{metadata(name, facts, metrics, history, choice, licence=licence)}\n---",
         f"# {name.split('/')[1]}",
-        _opening(plan, history),
+        _opening(plan, history, version=version),
         "## Use",
         *_use(name, _example(metrics, config.get("mask_token"))),
         *(["`onnx/` has it for onnxruntime and browsers."] if _has_onnx(files) else []),
         "## What it is for",
         _for(history),
         "## What it is not for",
-        _not_for(plan, history),
+        _not_for(plan, history, masked=masked),
         "## Data",
         *_data(history, choice, text_licence),
         "## Training",
@@ -72,7 +73,7 @@ def full_card(
         *_results(metrics, history, name=name.split("/")[1]),
         *(["All figures: `report/report.html`."] if "report/report.html" in files else []),
         "## How to make it again",
-        *_again(history, choice, with_recipe=RECIPE_FILE in files),
+        *_again(history, choice, version=version, with_recipe=RECIPE_FILE in files),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -81,7 +82,7 @@ def _has_onnx(files: Collection[str]) -> bool:
     return any(path.endswith(".onnx") for path in files)
 
 
-def _opening(plan: dict[str, Any], history: History) -> str:
+def _opening(plan: dict[str, Any], history: History, *, version: str) -> str:
     language = f" for {history.language}" if history.language else ""
     origin = "trained from scratch"
     if history.began_from:
@@ -89,7 +90,7 @@ def _opening(plan: dict[str, Any], history: History) -> str:
     kind = KINDS.get(plan["architecture"], plan["architecture"])
     return (
         f"A {kind} of size {plan['size']} ({readable_number(plan['parameters'])} parameters)"
-        f"{language}, {origin} with filiberto {__version__} by masked-language modelling."
+        f"{language}, {origin} with filiberto {version} by masked-language modelling."
     )
 
 
@@ -124,7 +125,7 @@ def _for(history: History) -> str:
     )
 
 
-def _not_for(plan: dict[str, Any], history: History) -> str:
+def _not_for(plan: dict[str, Any], history: History, *, masked: bool) -> str:
     lines = [
         "It writes no text and holds no conversation: it is an encoder.",
         f"Longer text: in training it saw at most {plan['row_length']} tokens at once.",
@@ -133,7 +134,8 @@ def _not_for(plan: dict[str, Any], history: History) -> str:
         "Languages and kinds of text that are not in its data.",
     ]
     counted = (history.funnel or {}).get("total", {}).get("personal") or {}
-    if told := ", ".join(f"{kind} {number:,}" for kind, number in counted.items() if number):
+    told = ", ".join(f"{kind} {number:,}" for kind, number in counted.items() if number)
+    if told and not masked:
         lines.append(
             f"Keeping secrets: personal data was counted in its text by form ({told}), and a model "
             "may give back what it has read."
@@ -263,7 +265,9 @@ def _probed(row: dict[str, Any]) -> str:
     return f"{mean} ({low} to {high})"
 
 
-def _again(history: History, choice: Choice | None, *, with_recipe: bool) -> Iterator[str]:
+def _again(
+    history: History, choice: Choice | None, *, version: str, with_recipe: bool
+) -> Iterator[str]:
     recipe = f" --recipe {RECIPE_FILE}" if with_recipe else ""
     text = "" if choice else " --text FILES"
     yield f"```\nfiliberto run RUN{recipe}{text}\n```"
@@ -275,7 +279,7 @@ def _again(history: History, choice: Choice | None, *, with_recipe: bool) -> Ite
     if seen := history.environment:
         names = ("python", "torch", "transformers", "tokenizers", "numpy")
         versions = ", ".join(f"{name} {seen[name]}" for name in names if name in seen)
-        yield f"Made with filiberto {__version__}, {versions}."
+        yield f"Made with filiberto {version}, {versions}."
 
 
 def _table(head: list[str], rows: list[Any]) -> str:

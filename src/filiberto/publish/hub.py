@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import re
 import sys
-import sysconfig
-from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filiberto import __version__
 from filiberto.console import readable_number, say
 from filiberto.corpus import hub_choice
-from filiberto.errors import StateError, TryAgainError, UsageError
-from filiberto.publish.files import CARD, Files, files_of, size_of
+from filiberto.errors import TryAgainError, UsageError
+from filiberto.publish.files import CARD, Files, check_secrets, files_of, size_of
 from filiberto.publish.full_card import full_card
 from filiberto.runfolder import lock, manifest
 
@@ -65,7 +63,7 @@ def publish(
         text_licence = text_licence or _licence_of_text(run)
         card = full_card(run, name=to, files=files, licence=licence, text_licence=text_licence)
         files = {CARD: card.encode(), **files}
-        _check_secrets(files)
+        check_secrets(files)
         _show(files, to=to, public=public, licence=licence, text_licence=text_licence)
         if dry_run:
             say("--dry-run: nothing was sent")
@@ -164,29 +162,6 @@ def _check_name(to: str) -> None:
         to = ""
     if to.count("/") != 1:
         raise UsageError("--to names no repository", hint="write --to OWNER/NAME")
-
-
-def _check_secrets(files: Files) -> None:
-    """Refuse files that hold the token, or a path below home or to installed packages."""
-    from huggingface_hub import get_token
-
-    home = str(Path.home())
-    private = {get_token(): "your token", sysconfig.get_path("purelib"): "a path of this machine"}
-    if home != "/":
-        private[f"{home}/"] = "a path of this machine"
-    for path, file in files.items():
-        for text, what in private.items():
-            if text and _holds(file, text.encode()):
-                raise StateError(f"{path} holds {what}", hint="take it out; nothing was sent")
-
-
-def _holds(file: Path | bytes, text: bytes) -> bool:
-    if isinstance(file, bytes):
-        return text in file
-    if not file.stat().st_size:
-        return False
-    with file.open("rb") as opened, mmap(opened.fileno(), 0, access=ACCESS_READ) as data:
-        return data.find(text) >= 0
 
 
 def _show(
