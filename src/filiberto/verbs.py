@@ -112,11 +112,13 @@ def export(arguments: list[str]) -> None:
             "takes a run and what to make of it",
             hint=f"filiberto export {run} --onnx, or --page FOLDER",
         )
-    from filiberto.publish import onnx, page
-
     if flags.onnx:
+        from filiberto.publish import onnx
+
         onnx.export(run)
     if flags.page:
+        from filiberto.publish import page
+
         page.export(run, flags.page, runtime=flags.runtime)
 
 

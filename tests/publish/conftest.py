@@ -1,5 +1,6 @@
 """A finished run that knows where it was made, a Hub on this machine, and the command."""
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ import pytest
 from huggingface_hub import constants
 
 from filiberto import cli
+from filiberto.evaluate.kept import digest_of
 from tests.conftest import filiberto
 from tests.hub_server import Hub, running
 
@@ -42,8 +44,10 @@ def finished(mini_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = Path(shutil.copytree(mini_run, tmp_path_factory.mktemp("segreti") / "it"))
     (run / "recipe.toml").write_text(RECIPE)
     (run / "export" / "onnx").mkdir(parents=True)
-    for name in ("model.onnx", "tokenizer.json", "modeling.py"):
+    for name in ("model.onnx", "model_quantized.onnx", "modeling.py"):
         (run / "export" / "onnx" / name).write_text("{}")
+    facts = {"model": digest_of(run / "model")}
+    (run / "export" / "export.json").write_text(json.dumps(facts))
     return run
 
 

@@ -45,10 +45,9 @@ def test_every_file_has_its_place(published: Published) -> None:
     assert {f"report/{name}" for name in report} < set(files)
     assert {path for path in files if path.startswith(("onnx/", "runs/"))} == {
         "onnx/model.onnx",
-        "onnx/tokenizer.json",
+        "onnx/model_quantized.onnx",
         "runs/events.out.tfevents.0",
     }
-    assert "not sent, for it may hold code: onnx/modeling.py" in told
     assert not [path for path in files if path.endswith((".py", ".bin", "manifest.json"))]
     assert "me/it" not in hub.public
     assert f"private: {hub.url}/me/it" in told
@@ -155,6 +154,17 @@ def test_a_second_publication_sends_what_has_changed_and_removes_what_is_gone(
     shutil.rmtree(run / "export")
     assert publish(run, "--license", "mit")[0] == 0
     assert hub.commits[1] == {"README.md"}
+    assert not [path for path in hub.models["me/it"] if path.startswith("onnx/")]
+
+
+def test_an_export_of_another_model_stays(
+    hub: Hub, finished: Path, publish: Publish, tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(finished, tmp_path / "it"))
+    (run / "export" / "export.json").write_text('{"model": ["of the model before"]}')
+    code, told = publish(run)
+    assert code == 0
+    assert "is of another model and stays" in told
     assert not [path for path in hub.models["me/it"] if path.startswith("onnx/")]
 
 

@@ -23,6 +23,7 @@ from filiberto.config import RECIPE_FILE
 from filiberto.console import printable, say
 from filiberto.errors import StateError, UnfinishedStageError
 from filiberto.evaluate.history import bare
+from filiberto.publish.exported import FOLDER, FP32, INT8, is_current
 from filiberto.runfolder import manifest, safeio
 from filiberto.runfolder.manifest import Manifest
 
@@ -56,12 +57,10 @@ def files_of(run: Path) -> Files:
     _verify(run / "report", report, hint=f"filiberto evaluate {run} --force")
     found: Files = {name: run / "model" / name for name in model.files if name != CARD}
     found |= {f"report/{name}": run / "report" / name for name in report.files}
-    onnx = run / "export" / "onnx"
-    found |= {
-        f"onnx/{file.relative_to(onnx).as_posix()}": file
-        for file in sorted(onnx.rglob("*"))
-        if file.is_file() and file.name != manifest.MANIFEST
-    }
+    if is_current(run):
+        found |= {name: run / FOLDER / name for name in (FP32, INT8)}
+    elif (run / FOLDER).exists():
+        say(f"{run / FOLDER} is of another model and stays: filiberto export {run} --onnx")
     found = dict(_safe(found))
     # Their own names tell the machine's.
     boards = sorted((run / "tensorboard").glob("*tfevents*"))

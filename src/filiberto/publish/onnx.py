@@ -33,11 +33,9 @@ from filiberto.evaluate.comparison import validation_documents
 from filiberto.evaluate.elsewhere import model_folder
 from filiberto.evaluate.kept import digest_of
 from filiberto.evaluate.model import Reader, load_reader
+from filiberto.publish.exported import EXPORT_FILE, FOLDER, FP32, INT8
 from filiberto.runfolder import manifest, safeio
-from filiberto.tokenizer import bpe
 
-FOLDER, EXPORT_FILE = "export", "export.json"
-FP32, INT8 = "onnx/model.onnx", "onnx/model_quantized.onnx"
 INPUTS, OUTPUTS = ("input_ids", "attention_mask"), ("logits",)
 
 MOST_LOGITS_APART = 1e-4
@@ -99,20 +97,6 @@ def export(run: Path) -> None:
     for line in _table(rows, apart):
         say(line)
     say(f"\n{run / FOLDER} loads in onnxruntime, optimum and transformers.js")
-
-
-def is_current(run: Path) -> bool:
-    """Whether the run has an export of its model as it is now."""
-    path = run / FOLDER / EXPORT_FILE
-    if not path.is_file():
-        return False
-    facts = safeio.read_json(path, hint=f"make it again: filiberto export {run} --onnx")
-    return facts.get("model") == digest_of(model_folder(run))
-
-
-def mask_of(run: Path) -> str:
-    """How the tokenizer of a run writes a hole."""
-    return bpe.special_tokens(model_folder(run))["<mask>"]
 
 
 def write(folder: Path, model: Path, reader: Reader) -> None:

@@ -22,9 +22,11 @@ from typing import Any
 from filiberto import __version__
 from filiberto.console import say
 from filiberto.errors import OtherRunError, TryAgainError, UsageError
+from filiberto.evaluate.elsewhere import model_folder
 from filiberto.evaluate.history import of
-from filiberto.publish import onnx
+from filiberto.publish.exported import FOLDER, INT8, is_current
 from filiberto.runfolder import safeio
+from filiberto.tokenizer import bpe
 
 PAGE_FILE = "page.json"
 RUNTIME = {
@@ -55,13 +57,15 @@ def export(run: Path, out: Path, *, runtime: Path | None = None) -> None:
         raise OtherRunError(
             f"{out} is not empty and no page of filiberto", hint="name a new folder"
         )
-    if not onnx.is_current(run):
+    if not is_current(run):
+        from filiberto.publish import onnx
+
         onnx.export(run)
     out.parent.mkdir(parents=True, exist_ok=True)
     with safeio.new_folder(out) as folder:
         (folder / "runtime").mkdir()
         versions = _copied(runtime, folder) if runtime else _fetched(folder)
-        _copy_model(run / onnx.FOLDER, folder / "model")
+        _copy_model(run / FOLDER, folder / "model")
         static = resources.files("filiberto.publish") / "static"
         for name in _STATIC:
             (folder / name).write_bytes((static / name).read_bytes())
@@ -73,7 +77,7 @@ def export(run: Path, out: Path, *, runtime: Path | None = None) -> None:
 
 def _copy_model(export: Path, folder: Path) -> None:
     (folder / "onnx").mkdir(parents=True)
-    for name in ("tokenizer.json", "tokenizer_config.json", "config.json", onnx.INT8):
+    for name in ("tokenizer.json", "tokenizer_config.json", "config.json", INT8):
         shutil.copyfile(export / name, folder / name)
 
 
@@ -96,7 +100,7 @@ def _index(run: Path, *, megabytes: float) -> str:
         name=run.resolve().name,
         language=history.language,
         code=history.code,
-        mask=onnx.mask_of(run),
+        mask=bpe.special_tokens(model_folder(run))["<mask>"],
         examples=[prompt["text"] for prompt in metrics.get("prompts", ())],
         megabytes=megabytes,
         version=__version__,
