@@ -34,6 +34,7 @@ class Tab:
 
     def __init__(self, socket: Any) -> None:
         self._socket, self._numbers = socket, count(1)
+        self._loaded = False
         self.errors: list[str] = []
         self.urls: list[str] = []
         for domain in ("Page", "Runtime", "Network", "Log"):
@@ -51,7 +52,9 @@ class Tab:
 
     def _note(self, message: dict[str, Any]) -> None:
         method, found = message.get("method"), message.get("params", {})
-        if method == "Network.requestWillBeSent":
+        if method == "Page.loadEventFired":
+            self._loaded = True
+        elif method == "Network.requestWillBeSent":
             self.urls.append(found["request"]["url"])
         elif method == "Runtime.exceptionThrown":
             self.errors.append(found["exceptionDetails"]["text"])
@@ -61,7 +64,11 @@ class Tab:
             self.errors.append(str(found["args"]))
 
     def open(self, url: str) -> None:
+        """Go to a page, and wait until it is there."""
+        self._loaded = False
         self.call("Page.navigate", url=url)
+        while not self._loaded:
+            self._note(json.loads(self._socket.recv(timeout=SECONDS)))
 
     def js(self, expression: str) -> Any:
         """The value of an expression in the page."""
