@@ -38,7 +38,7 @@ _VERBS = {
     verb.__name__: verb
     for verb in (
         *(verbs.fill, verbs.prompts, verbs.tune, verbs.look),
-        *(verbs.export, verbs.publish),
+        *(verbs.export, verbs.serve, verbs.publish),
         *(verbs.languages, verbs.recipes, verbs.doctor),
     )
 }

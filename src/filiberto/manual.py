@@ -31,6 +31,7 @@ a finished run:
   filiberto tune RUN train.conllu         a tagger for words, to keep (parts of speech, names)
   filiberto export RUN --onnx             for onnxruntime and browsers, in fp32 and int8
   filiberto export RUN --page FOLDER      a page that runs the model in its reader's browser
+  filiberto serve RUN                     the same page here, with the model on this machine
   filiberto look RUN [STAGE]              what lies at each stop of the road
   filiberto publish RUN --to OWNER/NAME   put model, card and report on the Hub, private by default
 

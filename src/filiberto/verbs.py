@@ -164,6 +164,30 @@ def publish(arguments: list[str]) -> None:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class ServeArguments:
+    """Flags of `filiberto serve`."""
+
+    port: int = 8000
+    """To listen at; 0 for a free one."""
+    host: str = "127.0.0.1"
+    """To listen at; any other than this machine alone needs --token."""
+    token: str | None = None
+    """A secret of your choice that a browser must show."""
+
+
+def serve(arguments: list[str]) -> None:
+    """`filiberto serve RUN`."""
+    run, words, flags = parse_places(
+        "serve", arguments, ServeArguments, usage="RUN", description=description("serve")
+    )
+    if words:
+        raise UsageError("takes a run folder and nothing more", hint="filiberto serve RUN")
+    from filiberto.publish.serve import serve
+
+    serve(run, host=flags.host, port=flags.port, token=flags.token)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class LookArguments:
     """Flags of `filiberto look`."""
 

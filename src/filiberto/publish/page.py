@@ -70,7 +70,7 @@ def export(run: Path, out: Path, *, runtime: Path | None = None) -> None:
         for name in _STATIC:
             (folder / name).write_bytes((static / name).read_bytes())
         weight = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-        (folder / "index.html").write_text(_index(run, megabytes=weight / 1e6), encoding="utf-8")
+        (folder / "index.html").write_text(index(run, megabytes=weight / 1e6), encoding="utf-8")
         safeio.write_json(folder / PAGE_FILE, {"filiberto": __version__, "runtime": versions})
     say(f"{out}: {weight / 1e6:.1f} MB. Look at it: python -m http.server --directory {out}")
 
@@ -81,8 +81,14 @@ def _copy_model(export: Path, folder: Path) -> None:
         shutil.copyfile(export / name, folder / name)
 
 
-def _index(run: Path, *, megabytes: float) -> str:
-    """index.html, with the run's prompts as examples."""
+def index(run: Path, *, megabytes: float | None) -> str:
+    """index.html, with the run's prompts as examples.
+
+    Args:
+        run: a run, or a model folder.
+        megabytes: what the page fetches where its model runs in the browser; None where it runs
+            on the machine that serves it.
+    """
     import jinja2
 
     environment = jinja2.Environment(

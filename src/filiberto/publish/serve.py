@@ -1,0 +1,362 @@
+"""The page with its model on this machine: `filiberto serve RUN`.
+
+    browser  ->  Guard (Host, Origin, token, size, time)  ->  /fill  ->  one model, a text at a time
+
+The page is that of `page.py`, with another model.js: one that asks here. Nothing else is reached.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+import socket
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from contextlib import contextmanager
+from functools import partial
+from importlib import resources
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from filiberto.console import say
+from filiberto.errors import TryAgainError, UsageError
+from filiberto.evaluate.fill import MASK
+from filiberto.evaluate.model import Reader, load_reader
+from filiberto.publish.exported import FOLDER, INT8, is_current
+from filiberto.publish.page import index
+
+MOST_BODY_BYTES = 64_000
+MOST_CHARACTERS = 10_000
+MOST_HOLES = 20
+MOST_GUESSES = 50
+MOST_WAITING = 16
+SECONDS_TO_SPEAK = 10.0
+"""For a connection to send its headers, and for a request to send its body."""
+
+_NEEDED = ("starlette", "uvicorn")
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_SECURITY = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cache-control", b"no-store"),
+]
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+def serve(
+    run: Path, *, host: str = "127.0.0.1", port: int = 8000, token: str | None = None
+) -> None:
+    """Serve the page until Ctrl-C.
+
+    Args:
+        run: a finished run or a model folder.
+        host: to listen at; any but this machine's own needs a token.
+        port: to listen at; 0 for a free one.
+        token: that a browser must show: the page is then opened by the address that is printed.
+
+    Raises:
+        UsageError: the packages for it are not installed, or others could come without a token.
+        UnfinishedStageError: there is no finished model.
+        TryAgainError: the port is in use.
+    """
+    if missing := [name for name in _NEEDED if find_spec(name) is None]:
+        raise UsageError(f"serve needs {', '.join(missing)}", hint="pip install 'filiberto[serve]'")
+    if host not in _LOOPBACK and not token:
+        raise UsageError(
+            f"at {host} others than you reach the page", hint="add --token SECRET, of your choice"
+        )
+    import uvicorn
+
+    reader = _reader(run)
+    listening = _listen(host, port)
+    port = listening.getsockname()[1]
+    shown = f"[{host}]" if ":" in host else host
+    config = uvicorn.Config(
+        Guard(app(run, reader), host=host, port=port, token=token),
+        http=_protocol(),
+        log_level="error",
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        ws="none",
+        timeout_keep_alive=5,
+        timeout_graceful_shutdown=2,
+        h11_max_incomplete_event_size=16_384,
+    )
+    address = f"http://{shown}:{port}/{f'?token={token}' if token else ''}"
+    _server(config, told=f"{address}   Ctrl-C ends").run(sockets=[listening])
+
+
+def app(run: Path, reader: Reader) -> Any:
+    """The page and its questions, as an ASGI application without any protection."""
+    from starlette.applications import Starlette
+    from starlette.concurrency import run_in_threadpool
+    from starlette.requests import Request
+    from starlette.responses import HTMLResponse, JSONResponse, Response
+    from starlette.routing import Route
+
+    html = index(run, megabytes=None)
+    static = resources.files("filiberto.publish") / "static"
+    turn = asyncio.Lock()
+    waiting = 0
+
+    async def start(_: Request) -> Response:
+        return HTMLResponse(html)
+
+    def file(name: str, kind: str) -> Callable[[Request], Awaitable[Response]]:
+        data = (static / name).read_bytes()
+
+        async def answer(_: Request) -> Response:
+            return Response(data, media_type=kind)
+
+        return answer
+
+    async def fill(request: Request) -> Response:
+        nonlocal waiting
+        try:
+            text, count = _question(await request.body())
+        except ValueError as error:
+            return JSONResponse({"failed": str(error)}, status_code=400)
+        if waiting >= MOST_WAITING:
+            return JSONResponse({"failed": "too many questions at once"}, status_code=503)
+        waiting += 1
+        try:
+            async with turn:
+                return JSONResponse(await run_in_threadpool(guesses, reader, text, count))
+        finally:
+            waiting -= 1
+
+    script = "text/javascript"
+    return Starlette(
+        routes=[
+            Route("/", start),
+            Route("/page.css", file("page.css", "text/css")),
+            Route("/page.js", file("page.js", script)),
+            Route("/model.js", file("served.js", script)),
+            Route("/fill", fill, methods=["POST"]),
+        ]
+    )
+
+
+def guesses(reader: Reader, text: str, count: int) -> dict[str, Any]:
+    """What the page shows of a text: its tokens, and for each hole the likeliest entries."""
+    ids = reader.tokenizer.encode(text.replace(MASK, reader.special_tokens[MASK])).ids
+    word = partial(reader.tokenizer.decode, skip_special_tokens=False)
+    tokens = [word([token]) for token in ids]
+    if len(ids) > reader.max_length:
+        return {"tokens": tokens, "blanks": [], "longest": reader.max_length}
+    places = [n for n, token in enumerate(ids) if token == reader.special_ids[MASK]]
+    if not places:
+        return {"tokens": tokens, "blanks": []}
+    blanks = []
+    for row in reader.log_probabilities([ids], [places[:MOST_HOLES]])[0]:
+        best = row.exp().topk(min(count, len(row)))
+        pairs = zip(best.indices.tolist(), best.values.tolist(), strict=True)
+        blanks.append([{"word": word([t]).strip(), "probability": p} for t, p in pairs])
+    return {"tokens": tokens, "blanks": blanks}
+
+
+def _question(body: bytes) -> tuple[str, int]:
+    """Text and number of guesses of a request.
+
+    Raises:
+        ValueError: they are not as the page sends them.
+    """
+    try:
+        asked = json.loads(body)
+        text, count = asked["text"], asked["count"]
+    except (ValueError, RecursionError, KeyError, TypeError):
+        raise ValueError("the body must be JSON with `text` and `count`") from None
+    if not isinstance(text, str) or not isinstance(count, int) or isinstance(count, bool):
+        raise ValueError("`text` must be a text and `count` a whole number")
+    if len(text) > MOST_CHARACTERS:
+        raise ValueError(f"`text` has {len(text):,} characters; {MOST_CHARACTERS:,} are the most")
+    if not 1 <= count <= MOST_GUESSES:
+        raise ValueError(f"`count` is {count}; it must be 1 to {MOST_GUESSES}")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("`text` has half a surrogate pair") from None
+    return text, count
+
+
+class Guard:
+    """Lets through what the page of this server asks, and nothing else.
+
+    A page of another origin must not use the model through its reader's browser, whatever name it
+    gives this machine; and nobody may hold it up with what never ends.
+    """
+
+    def __init__(self, inner: Any, *, host: str, port: int, token: str | None) -> None:
+        names = {*_LOOPBACK[:2], "[::1]"} if host in _LOOPBACK else set()
+        self._hosts = {f"{name}:{port}" for name in names}
+        self._any_host = host not in _LOOPBACK  # then by the token alone
+        self._inner, self._token = inner, token
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or refuse it."""
+        if scope["type"] != "http":
+            return
+        headers = scope["headers"]
+        problem = self._refusal(scope, headers)
+        if problem is not None:
+            await _refuse(send, *problem)
+            return
+        body = b""
+        if scope["method"] == "POST":
+            try:
+                async with asyncio.timeout(SECONDS_TO_SPEAK):
+                    body = await _whole(receive)
+            except TimeoutError:
+                await _refuse(send, 408, "the body did not come")
+                return
+            except ValueError as error:
+                await _refuse(send, 413, str(error))
+                return
+        given = False
+
+        async def whole() -> MutableMapping[str, Any]:
+            nonlocal given
+            if given:
+                return await receive()
+            given = True
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        await self._inner(scope, whole, partial(self._send, send, scope))
+
+    def _refusal(self, scope: Scope, headers: list[tuple[bytes, bytes]]) -> tuple[int, str] | None:
+        def all_of(name: bytes) -> list[str]:
+            return [value.decode("latin-1") for key, value in headers if key == name]
+
+        hosts, origins = all_of(b"host"), all_of(b"origin")
+        if len(hosts) != 1 or not (self._any_host or hosts[0] in self._hosts):
+            return 421, "this page is not for that Host"
+        if any(origin != f"http://{hosts[0]}" for origin in origins):
+            return 403, "this page is not for that Origin"
+        if self._token and not self._knows_token(scope, all_of(b"cookie")):
+            return 401, "the token is missing: open the address that was printed"
+        if scope["method"] == "POST":
+            if [kind.partition(";")[0].strip() for kind in all_of(b"content-type")] != [
+                "application/json"
+            ]:
+                return 415, "the body must be application/json"
+            lengths = all_of(b"content-length")
+            if len(lengths) == 1 and lengths[0].isdigit() and int(lengths[0]) > MOST_BODY_BYTES:
+                return 413, f"the body has over {MOST_BODY_BYTES:,} bytes"
+        return None
+
+    def _knows_token(self, scope: Scope, cookies: list[str]) -> bool:
+        shown = [pair.strip() for cookie in cookies for pair in cookie.split(";")]
+        shown += scope["query_string"].decode("latin-1").split("&")
+        wanted = f"token={self._token}".encode()
+        return any(hmac.compare_digest(pair.encode(), wanted) for pair in shown)
+
+    async def _send(self, send: Send, scope: Scope, message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            extra = list(_SECURITY)
+            if self._token and scope["path"] == "/":
+                cookie = f"token={self._token}; HttpOnly; SameSite=Strict; Path=/"
+                extra.append((b"set-cookie", cookie.encode()))
+            message = {**message, "headers": [*message.get("headers", []), *extra]}
+        await send(message)
+
+
+async def _whole(receive: Receive) -> bytes:
+    """The body of a request.
+
+    Raises:
+        ValueError: it is too large.
+    """
+    body = b""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return body
+        body += message.get("body", b"")
+        if len(body) > MOST_BODY_BYTES:
+            raise ValueError(f"the body has over {MOST_BODY_BYTES:,} bytes")
+        if not message.get("more_body"):
+            return body
+
+
+async def _refuse(send: Send, status: int, reason: str) -> None:
+    body = json.dumps({"failed": reason}).encode()
+    headers = [(b"content-type", b"application/json"), (b"connection", b"close"), *_SECURITY]
+    headers.append((b"content-length", str(len(body)).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _protocol() -> Any:
+    """HTTP by h11, that hangs up on who connects and says nothing."""
+    from uvicorn.protocols.http.h11_impl import H11Protocol
+
+    class Impatient(H11Protocol):
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            self._limit = self.loop.call_later(SECONDS_TO_SPEAK, self._hang_up)
+
+        def _hang_up(self) -> None:
+            if self.cycle is None:  # no request has come
+                self.transport.close()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._limit.cancel()
+            super().connection_lost(exc)
+
+    return Impatient
+
+
+def _server(config: Any, *, told: str) -> Any:
+    """A server that says when it listens, and that Ctrl-C and SIGTERM end without a word."""
+    import signal
+
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            say(told)
+
+        @contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            ends = (signal.SIGINT, signal.SIGTERM)
+            before = [signal.signal(end, self.handle_exit) for end in ends]
+            try:
+                yield
+            finally:
+                for end, handler in zip(ends, before, strict=True):
+                    signal.signal(end, handler)
+
+    return Server(config)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        raise TryAgainError(
+            f"port {port} of {host} cannot be had: {error.strerror}",
+            hint=f"take another: --port {port + 1}, or --port 0 for any",
+        ) from None
+    listening.listen(128)
+    return listening
+
+
+def _reader(run: Path) -> Reader:
+    """The model of a run; its int8 file where there is one and onnxruntime."""
+    reader = load_reader(run)
+    if (run / FOLDER).is_dir() and is_current(run) and find_spec("onnxruntime"):
+        from filiberto.publish.onnx import open_onnx
+
+        return open_onnx(run / FOLDER / INT8, reader)
+    return reader
