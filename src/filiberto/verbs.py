@@ -173,6 +173,8 @@ class ServeArguments:
     """To listen at; any other than this machine alone needs --token."""
     token: str | None = None
     """A secret of your choice that a browser must show."""
+    against: str | None = None
+    """Another model whose guesses are shown beside: a run, a model folder, or OWNER/NAME."""
 
 
 def serve(arguments: list[str]) -> None:
@@ -184,7 +186,7 @@ def serve(arguments: list[str]) -> None:
         raise UsageError("takes a run folder and nothing more", hint="filiberto serve RUN")
     from filiberto.publish.serve import serve
 
-    serve(run, host=flags.host, port=flags.port, token=flags.token)
+    serve(run, against=flags.against, host=flags.host, port=flags.port, token=flags.token)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

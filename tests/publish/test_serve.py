@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,6 +18,7 @@ from typing import Any
 import pytest
 
 from filiberto.evaluate.fill import fill
+from filiberto.evaluate.likelihood import likelihoods, text_windows
 from filiberto.evaluate.model import load_reader
 from tests.browser import needs_browser, tab
 from tests.conftest import filiberto
@@ -105,6 +107,7 @@ def test_guesses_are_those_of_fill(port: int, mini_run: Path) -> None:
     code, found = ask(port, body=question())
     assert code == 200
     own = fill(load_reader(mini_run), TEXT)
+    (found,) = found["models"]
     assert [[one["word"] for one in blank] for blank in found["blanks"]] == [
         [one["token_str"].strip() for one in blank] for blank in own
     ]
@@ -121,10 +124,10 @@ def test_guesses_are_those_of_fill(port: int, mini_run: Path) -> None:
         (b"[" * 30_000, "must be JSON"),
         (b"[]", "must be JSON"),
         (b'{"text": "a"}', "must be JSON"),
-        (question(count="5").encode(), "a whole number"),
+        (question(count="5").encode(), "a whole number from 1 to 50"),
         (question(count=True).encode(), "a whole number"),
-        (question(count=0).encode(), "1 to 50"),
-        (question(count=10**9).encode(), "1 to 50"),
+        (question(count=0).encode(), "a whole number"),
+        (question(count=10**9).encode(), "a whole number"),
         (b'{"text": ["a"], "count": 5}', "must be a text"),
         (b'{"text": "\\ud800", "count": 5}', "half a surrogate pair"),
         (question("a" * 10_001).encode(), "10,001 characters"),
@@ -138,13 +141,36 @@ def test_a_body_that_is_no_question_is_told_so(port: int, body: bytes, told: str
 
 
 def test_texts_without_holes_with_many_and_too_long_are_answered(port: int) -> None:
-    assert ask(port, body=question("Anna legge"))[1]["blanks"] == []
-    assert len(ask(port, body=question("<mask> " * 60))[1]["blanks"]) == 20
-    assert ask(port, body=question("casa " * 1_500))[1]["longest"] == 64
-    code, found = ask(port, body=question("<script>alert(1)</script> <mask>"))
-    assert code == 200
-    assert "script" in "".join(found["tokens"])
+    def of(text: str) -> dict[str, Any]:
+        code, found = ask(port, body=question(text))
+        assert code == 200
+        return found["models"][0]
+
+    assert of("Anna legge")["blanks"] == []
+    assert len(of("<mask> " * 60)["blanks"]) == 20
+    assert of("casa " * 1_500)["longest"] == 64
+    assert "script" in "".join(of("<script>alert(1)</script> <mask>")["tokens"])
     assert ask(port, body=question("\x00\u202e <mask> \U0010ffff"))[0] == 200
+
+
+def test_sentences_are_compared_as_minimal_pairs_are(port: int, mini_run: Path) -> None:
+    texts = ["Anna legge il libro", "Anna legge la libro oggi"]
+    reader = load_reader(mini_run)
+    windows = [text_windows(reader, text) for text in texts]
+    own = [found.total for found in likelihoods(reader, windows, advance=lambda done: None)]
+    code, found = ask(port, path="/compare", body=json.dumps({"texts": texts}))
+    assert code == 200
+    assert found["models"][0]["nats"] == pytest.approx(own, rel=1e-4)
+    for wrong in ([], ["a"], ["a", 1], ["a"] * 3, ["a", "b" * 501]):
+        assert ask(port, path="/compare", body=json.dumps({"texts": wrong}))[0] == 400
+
+
+def test_a_second_model_is_shown_beside(mini_run: Path, tmp_path: Path) -> None:
+    other = shutil.copytree(mini_run / "model", tmp_path / "other")
+    with serving(mini_run, "--against", str(other)) as (port, _, _):
+        one, two = ask(port, body=question())[1]["models"]
+        assert (one["name"], two["name"]) == ("mini", "other")
+        assert one["blanks"] == two["blanks"]  # it is the same model
 
 
 def test_only_the_page_of_this_server_may_ask(port: int) -> None:
@@ -278,10 +304,16 @@ def test_in_a_browser_it_guesses_as_one_types(port: int) -> None:
         page.js("document.getElementById('text').focus()")
         page.type("<img src=x onerror=alert(1)> Anna <mask> il <mask> oggi")
         page.wait_for("document.querySelectorAll('#blanks ol').length === 2")
-        expected = [one["word"] or "␣" for one in ask(port, body=question())[1]["blanks"][0]]
+        (found,) = ask(port, body=question())[1]["models"]
+        expected = [one["word"] or "␣" for one in found["blanks"][0]]
         page.type(TEXT)
         word = "document.querySelector('#blanks .word').textContent"
         page.wait_for(f"{word} === {json.dumps(expected[0])}")
         assert page.js("document.querySelectorAll('main img').length") == 0
+        for place, sentence in (("first", "Anna legge il libro"), ("second", "zz zz zz zz zz")):
+            page.js(f"document.getElementById('{place}').focus()")
+            page.type(sentence)
+        told = "document.getElementById('likelier').textContent"
+        assert page.wait_for(told).startswith("The first")
         assert page.errors == []
         assert all(url.startswith(f"http://127.0.0.1:{port}/") for url in page.urls)

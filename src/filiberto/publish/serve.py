@@ -1,6 +1,6 @@
 """The page with its model on this machine: `filiberto serve RUN`.
 
-    browser  ->  Guard (Host, Origin, token, size, time)  ->  /fill  ->  one model, a text at a time
+    browser -> Guard (Host, Origin, token, size, time) -> /fill /compare -> models, one at a time
 
 The page is that of `page.py`, with another model.js: one that asks here. Nothing else is reached.
 """
@@ -11,7 +11,8 @@ import asyncio
 import hmac
 import json
 import socket
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+import unicodedata
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from importlib import resources
@@ -21,13 +22,16 @@ from typing import Any
 
 from filiberto.console import say
 from filiberto.errors import TryAgainError, UsageError
+from filiberto.evaluate.elsewhere import folder_of, name_of
 from filiberto.evaluate.fill import MASK
+from filiberto.evaluate.likelihood import likelihoods, text_windows
 from filiberto.evaluate.model import Reader, load_reader
 from filiberto.publish.exported import FOLDER, INT8, is_current
 from filiberto.publish.page import index
 
 MOST_BODY_BYTES = 64_000
 MOST_CHARACTERS = 10_000
+MOST_COMPARED_CHARACTERS = 500
 MOST_HOLES = 20
 MOST_GUESSES = 50
 MOST_WAITING = 16
@@ -43,18 +47,27 @@ _SECURITY = [
     (b"cache-control", b"no-store"),
 ]
 
+Answer = Callable[[Reader], dict[str, Any]]
+"""What a model answers to one question."""
+
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 def serve(
-    run: Path, *, host: str = "127.0.0.1", port: int = 8000, token: str | None = None
+    run: Path,
+    *,
+    against: str | None = None,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    token: str | None = None,
 ) -> None:
     """Serve the page until Ctrl-C.
 
     Args:
         run: a finished run or a model folder.
+        against: another model, whose guesses are shown beside: a run, a folder, or OWNER/NAME.
         host: to listen at; any but this machine's own needs a token.
         port: to listen at; 0 for a free one.
         token: that a browser must show: the page is then opened by the address that is printed.
@@ -62,7 +75,7 @@ def serve(
     Raises:
         UsageError: the packages for it are not installed, or others could come without a token.
         UnfinishedStageError: there is no finished model.
-        TryAgainError: the port is in use.
+        TryAgainError: the port is in use, or the other model cannot be fetched.
     """
     if missing := [name for name in _NEEDED if find_spec(name) is None]:
         raise UsageError(f"serve needs {', '.join(missing)}", hint="pip install 'filiberto[serve]'")
@@ -72,12 +85,14 @@ def serve(
         )
     import uvicorn
 
-    reader = _reader(run)
+    readers = {run.resolve().name: _reader(run)}
+    if against is not None:
+        readers[name_of(against)] = load_reader(folder_of(against))
     listening = _listen(host, port)
     port = listening.getsockname()[1]
     shown = f"[{host}]" if ":" in host else host
     config = uvicorn.Config(
-        Guard(app(run, reader), host=host, port=port, token=token),
+        Guard(app(run, readers), host=host, port=port, token=token),
         http=_protocol(),
         log_level="error",
         access_log=False,
@@ -92,8 +107,13 @@ def serve(
     _server(config, told=f"{address}   Ctrl-C ends").run(sockets=[listening])
 
 
-def app(run: Path, reader: Reader) -> Any:
-    """The page and its questions, as an ASGI application without any protection."""
+def app(run: Path, readers: dict[str, Reader]) -> Any:
+    """The page and its questions, as an ASGI application without any protection.
+
+    Args:
+        run: whose examples the page shows.
+        readers: the models that answer, by their names.
+    """
     from starlette.applications import Starlette
     from starlette.concurrency import run_in_threadpool
     from starlette.requests import Request
@@ -116,10 +136,10 @@ def app(run: Path, reader: Reader) -> Any:
 
         return answer
 
-    async def fill(request: Request) -> Response:
+    async def answered(read: Callable[[bytes], Answer], request: Request) -> Response:
         nonlocal waiting
         try:
-            text, count = _question(await request.body())
+            answer = read(await request.body())
         except ValueError as error:
             return JSONResponse({"failed": str(error)}, status_code=400)
         if waiting >= MOST_WAITING:
@@ -127,9 +147,16 @@ def app(run: Path, reader: Reader) -> Any:
         waiting += 1
         try:
             async with turn:
-                return JSONResponse(await run_in_threadpool(guesses, reader, text, count))
+                found = await run_in_threadpool(_asked_of_all, readers, answer)
         finally:
             waiting -= 1
+        return JSONResponse({"models": found})
+
+    async def fill(request: Request) -> Response:
+        return await answered(_fill_question, request)
+
+    async def compare(request: Request) -> Response:
+        return await answered(_compare_question, request)
 
     script = "text/javascript"
     return Starlette(
@@ -139,6 +166,7 @@ def app(run: Path, reader: Reader) -> Any:
             Route("/page.js", file("page.js", script)),
             Route("/model.js", file("served.js", script)),
             Route("/fill", fill, methods=["POST"]),
+            Route("/compare", compare, methods=["POST"]),
         ]
     )
 
@@ -161,28 +189,61 @@ def guesses(reader: Reader, text: str, count: int) -> dict[str, Any]:
     return {"tokens": tokens, "blanks": blanks}
 
 
-def _question(body: bytes) -> tuple[str, int]:
-    """Text and number of guesses of a request.
+def compared(reader: Reader, texts: Sequence[str]) -> dict[str, Any]:
+    """The pseudo-log-likelihoods of some texts, in nats."""
+    windows = [text_windows(reader, unicodedata.normalize("NFC", text)) for text in texts]
+    found = likelihoods(reader, windows, advance=lambda done: None)
+    return {"nats": [likelihood.total for likelihood in found]}
+
+
+def _asked_of_all(readers: dict[str, Reader], answer: Answer) -> list[dict[str, Any]]:
+    return [{"name": name, **answer(reader)} for name, reader in readers.items()]
+
+
+def _fill_question(body: bytes) -> Answer:
+    """What `/fill` is asked: `text`, with holes, and the `count` of guesses for each.
 
     Raises:
-        ValueError: they are not as the page sends them.
+        ValueError: it is not as the page sends it.
     """
+    text, count = _fields(body, "text", "count")
+    if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= MOST_GUESSES:
+        raise ValueError(f"`count` must be a whole number from 1 to {MOST_GUESSES}")
+    _check_text(text, most=MOST_CHARACTERS)
+    return partial(guesses, text=text, count=count)
+
+
+def _compare_question(body: bytes) -> Answer:
+    """What `/compare` is asked: `texts`, two of them.
+
+    Raises:
+        ValueError: it is not as the page sends it.
+    """
+    (texts,) = _fields(body, "texts")
+    if not isinstance(texts, list) or len(texts) != 2:
+        raise ValueError("`texts` must be two texts")
+    for text in texts:
+        _check_text(text, most=MOST_COMPARED_CHARACTERS)
+    return partial(compared, texts=texts)
+
+
+def _fields(body: bytes, *names: str) -> list[Any]:
     try:
         asked = json.loads(body)
-        text, count = asked["text"], asked["count"]
+        return [asked[name] for name in names]
     except (ValueError, RecursionError, KeyError, TypeError):
-        raise ValueError("the body must be JSON with `text` and `count`") from None
-    if not isinstance(text, str) or not isinstance(count, int) or isinstance(count, bool):
-        raise ValueError("`text` must be a text and `count` a whole number")
-    if len(text) > MOST_CHARACTERS:
-        raise ValueError(f"`text` has {len(text):,} characters; {MOST_CHARACTERS:,} are the most")
-    if not 1 <= count <= MOST_GUESSES:
-        raise ValueError(f"`count` is {count}; it must be 1 to {MOST_GUESSES}")
+        raise ValueError(f"the body must be JSON with {' and '.join(names)}") from None
+
+
+def _check_text(text: Any, *, most: int) -> None:
+    if not isinstance(text, str):
+        raise ValueError("a text must be a text")
+    if len(text) > most:
+        raise ValueError(f"a text has {len(text):,} characters; {most:,} are the most")
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise ValueError("`text` has half a surrogate pair") from None
-    return text, count
+        raise ValueError("a text has half a surrogate pair") from None
 
 
 class Guard:

@@ -75,12 +75,12 @@ addEventListener("message", async ({ data }) => {
   busy = true;
   const model = await loaded;
   while (waiting) {
-    const { number, text, count } = waiting;
+    const { kind, number, text, count } = waiting;
     waiting = undefined;
     const start = performance.now();
     try {
       const found = await fill(model, text, count);
-      postMessage({ number, ...found, milliseconds: performance.now() - start });
+      postMessage({ kind, number, models: [found], milliseconds: performance.now() - start });
     } catch (error) {
       postMessage({ failed: `The model failed: ${error.message}` });
     }

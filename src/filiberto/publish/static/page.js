@@ -14,7 +14,8 @@ let timer;
 function ask() {
   clearTimeout(timer);
   timer = setTimeout(() => {
-    if (ready) model.postMessage({ number: ++asked, text: text.value, count: Number(count.value) });
+    const question = { text: text.value, count: Number(count.value) };
+    if (ready) model.postMessage({ kind: "fill", number: ++asked, ...question });
   }, DEBOUNCE_MS);
 }
 
@@ -66,15 +67,48 @@ function candidate(number, { word, probability }) {
   return element("li", button);
 }
 
-function show({ blanks, tokens }) {
+// Each blank with the guesses of each model; their names only where there are several.
+function show(models) {
+  const blanks = models[0].blanks;
   $("blanks").replaceChildren(
-    ...blanks.map((candidates, number) => {
-      const list = element("ol", candidates.map((one) => candidate(number, one)));
+    ...blanks.map((_, number) => {
       const title = element("h2", blanks.length > 1 ? `Blank ${number + 1}` : "In the blank");
-      return element("section", [title, list]);
+      const lists = models.flatMap((one) => [
+        ...(models.length > 1 ? [element("h3", one.name)] : []),
+        element("ol", (one.blanks[number] ?? []).map((guess) => candidate(number, guess))),
+      ]);
+      return element("section", [title, ...lists]);
     }),
   );
-  $("tokens").replaceChildren(...tokens.map((token) => element("span", token)));
+  $("tokens").replaceChildren(
+    ...models.map((one) => element("div", one.tokens.map((token) => element("span", token)))),
+  );
+}
+
+// Which of two sentences a model finds likelier, by their pseudo-log-likelihoods.
+function showCompared(models) {
+  $("likelier").replaceChildren(
+    ...models.map(({ name, nats: [first, second] }) => {
+      const told = first === second ? "Both alike" : first > second ? "The first" : "The second";
+      const figures = `${first.toFixed(1)} and ${second.toFixed(1)} nats`;
+      return element("p", [
+        ...(models.length > 1 ? [element("b", `${name}: `)] : []),
+        element("strong", told),
+        ` (${figures}; nearer to zero is likelier)`,
+      ]);
+    }),
+  );
+}
+
+let comparing = 0;
+let compareTimer;
+function compare() {
+  clearTimeout(compareTimer);
+  const texts = [$("first").value, $("second").value];
+  if (!texts.every((one) => one.trim())) return $("likelier").replaceChildren();
+  compareTimer = setTimeout(() => {
+    model.postMessage({ kind: "compare", number: ++comparing, texts });
+  }, DEBOUNCE_MS);
 }
 
 model.addEventListener("message", ({ data }) => {
@@ -84,10 +118,15 @@ model.addEventListener("message", ({ data }) => {
     tell("Ready.");
     return ask();
   }
+  if (data.kind === "compare") {
+    if (data.number === comparing) showCompared(data.models);
+    return;
+  }
   if (data.number !== asked) return;
-  show(data);
-  if (data.longest) tell(`Too long: the model reads ${data.longest} tokens.`, { wrong: true });
-  else if (data.blanks.length) tell(`${Math.round(data.milliseconds)} ms`);
+  show(data.models);
+  const longest = data.models.find((one) => one.longest)?.longest;
+  if (longest) tell(`Too long: the model reads ${longest} tokens.`, { wrong: true });
+  else if (data.models[0].blanks.length) tell(`${Math.round(data.milliseconds)} ms`);
   else tell(`No blank: put ${MASK} in the place of a word.`);
 });
 model.addEventListener("error", (event) => {
@@ -100,6 +139,7 @@ count.addEventListener("input", () => {
   ask();
 });
 $("blank").addEventListener("click", makeBlank);
+for (const id of ["first", "second"]) $(id)?.addEventListener("input", compare);
 document.addEventListener("keydown", (event) => {
   if (event.altKey && event.code === "KeyB") {
     event.preventDefault();
