@@ -67,18 +67,17 @@ function candidate(number, { word, probability }) {
   return element("li", button);
 }
 
-// Each blank with the guesses of each model; their names only where there are several.
+// Each blank with the guesses of each model, side by side where there is room.
 function show(models) {
   const blanks = models[0].blanks;
+  const cell = (number, one) => {
+    const which = blanks.length > 1 ? `Blank ${number + 1}` : "In the blank";
+    const title = models.length > 1 ? `${which}, by ${one.name}` : which;
+    const guesses = (one.blanks[number] ?? []).map((guess) => candidate(number, guess));
+    return element("section", [element("h2", title), element("ol", guesses)]);
+  };
   $("blanks").replaceChildren(
-    ...blanks.map((_, number) => {
-      const title = element("h2", blanks.length > 1 ? `Blank ${number + 1}` : "In the blank");
-      const lists = models.flatMap((one) => [
-        ...(models.length > 1 ? [element("h3", one.name)] : []),
-        element("ol", (one.blanks[number] ?? []).map((guess) => candidate(number, guess))),
-      ]);
-      return element("section", [title, ...lists]);
-    }),
+    ...blanks.flatMap((_, number) => models.map((one) => cell(number, one))),
   );
   $("tokens").replaceChildren(
     ...models.map((one) => element("div", one.tokens.map((token) => element("span", token)))),
