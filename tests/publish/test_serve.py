@@ -1,5 +1,6 @@
 """The served page: what a person does with it, and what nobody may do to it (P22, P23)."""
 
+import asyncio
 import contextlib
 import http.client
 import json
@@ -20,6 +21,7 @@ import pytest
 from filiberto.evaluate.fill import fill
 from filiberto.evaluate.likelihood import likelihoods, text_windows
 from filiberto.evaluate.model import load_reader
+from filiberto.publish.serve import Guard
 from tests.browser import needs_browser, tab
 from tests.conftest import filiberto
 
@@ -185,6 +187,27 @@ def test_only_the_page_of_this_server_may_ask(port: int) -> None:
     assert status(raw(port, two.encode())) in (400, 421)
     without = b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n"
     assert status(raw(port, without)) in (400, 421)
+
+
+def test_the_guard_lets_no_foreign_host_through() -> None:
+    inner: list[Any] = []
+    answers: list[Any] = []
+
+    async def let_in(scope: Any, receive: Any, send: Any) -> None:
+        inner.append(scope)
+
+    async def receive() -> Any:
+        return {"type": "http.request"}
+
+    async def send(message: Any) -> None:
+        answers.append(message)
+
+    guard = Guard(let_in, host="127.0.0.1", port=8000, token=None)
+    for host in (b"127.0.0.1:8000", b"evil.example:8000"):
+        scope = {"type": "http", "method": "GET", "path": "/", "query_string": b""}
+        asyncio.run(guard({**scope, "headers": [(b"host", host)]}, receive, send))
+    assert [scope["headers"][0][1] for scope in inner] == [b"127.0.0.1:8000"]
+    assert [answer["status"] for answer in answers if "status" in answer] == [421]
 
 
 def test_other_kinds_verbs_and_paths_get_nothing(port: int) -> None:
