@@ -19,7 +19,7 @@ demo: setup
 # Two at a time, each on one thread: tiny models gain nothing by more, and on busy cores threads wait
 # for each other.
 test: setup
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 # Every kill, signal and full disk in full, an hour on two cores; `make test` has some of each.
 faults: setup

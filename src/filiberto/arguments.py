@@ -198,10 +198,11 @@ def parse_places(
     """
     import tyro
 
-    positional = Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar=usage)]
-    both = dataclasses.make_dataclass(
-        command, [("words", positional), ("flags", Annotated[flags, tyro.conf.arg(name="")])]
-    )
+    conf = tyro.conf
+    about = conf.arg(metavar=usage, help="Folder of the run, and what the command takes beside it.")
+    positional = Annotated[tuple[str, ...], conf.Positional, about]
+    plain = Annotated[flags, conf.arg(name=""), conf.FlagCreatePairsOff]
+    both = dataclasses.make_dataclass(command, [("words", positional), ("flags", plain)])
     parsed = tyro.cli(
         both,
         args=arguments,

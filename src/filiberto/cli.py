@@ -138,14 +138,17 @@ def _run_stage(command: str, arguments: list[str]) -> None:
     named = parse(base=Recipe())
     base, run = _base_recipe(command, named)
     recipe = overridden(base, parse(base=base))
-    if command == "evaluate":
-        recipe = _measured(recipe, base, named)
     if problems := check_recipe(recipe):
         raise UsageError("\n".join(problem.lstrip(": ") for problem in problems))
     if recipe.language:
         from filiberto.corpus import languages
 
         recipe = dataclasses.replace(recipe, language=languages.canonical(recipe.language))
+    if command == "evaluate":
+        recipe = _measured(recipe, base, named)
+        from filiberto import evaluate
+
+        evaluate.check(recipe)  # before the run folder says that it was asked for
     trains = command in ("run", "train")
     if trains:
         boards.require(recipe.trackers)
@@ -281,11 +284,22 @@ def _measured(recipe: Recipe, base: Recipe, named: Any) -> Recipe:
     """A recipe with the model that `filiberto evaluate MODEL --out DIR` names.
 
     Raises:
-        UsageError: a run is to be measured on text that it was not made from, or a model on none.
+        UsageError: a run is of another language, or to be measured on text that it was not made
+            from; or a model is, on no text.
+        UnfinishedStageError: the run has no finished model.
     """
+    from filiberto.runfolder import manifest
+
     if named.out is not None:
         settings = dataclasses.replace(recipe.evaluate, model=str(named.run))
         recipe = dataclasses.replace(recipe, evaluate=settings)
+    elif recipe.evaluate.model is None:
+        manifest.require(named.run, "model")
+        if base.language and recipe.language != base.language:
+            raise UsageError(
+                f"{named.run} is a run of the language {base.language}, not {recipe.language}",
+                hint="leave --language out",
+            )
     other_text = (recipe.text, recipe.hub) != (base.text, base.hub)
     if recipe.evaluate.model is None and other_text:
         raise UsageError(

@@ -56,7 +56,8 @@ def told(
             hint=f"accept them on the page of {page}, then: export HF_TOKEN=YOUR_TOKEN",
         ) from None
     except errors.LocalEntryNotFoundError:
-        raise _try_again(f"{name} is not here, and {host} cannot be reached", done) from None
+        missing = "there is no such folder" if kind == "model" else "it is not here"
+        raise _try_again(f"{name}: {missing}, and {host} cannot be reached", done) from None
     except errors.EntryNotFoundError:
         raise UsageError(
             f"{name} has no {what}",

@@ -99,7 +99,8 @@ class ExportArguments:
     page: Path | None = None
     """The folder to make of a page that runs the int8 file in its reader's browser."""
     runtime: Path | None = None
-    """Folder with the page's libraries; without it they are fetched by npm."""
+    """Folder with the page's libraries, such as `runtime` of an earlier page; without it npm
+    fetches them, over the network."""
 
 
 def export(arguments: list[str]) -> None:
@@ -184,6 +185,8 @@ def serve(arguments: list[str]) -> None:
     )
     if words:
         raise UsageError("takes a run folder and nothing more", hint="filiberto serve RUN")
+    if not 0 <= flags.port < 65_536:
+        raise UsageError(f"--port {flags.port} is none", hint="a port is 0 to 65535; 0 is any")
     from filiberto.publish.serve import serve
 
     serve(run, against=flags.against, host=flags.host, port=flags.port, token=flags.token)

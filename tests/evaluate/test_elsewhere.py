@@ -88,6 +88,32 @@ def test_text_of_a_run_is_not_changed_by_a_report(
     assert not (tmp_path / "x" / "corpus").exists()
 
 
+def test_a_report_that_is_refused_leaves_the_run_as_it_was(
+    mini_run: Path, hub: Hub, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(mini_run, run)
+    recipe = run / "recipe.toml"
+    recipe.write_text('language = "it"\n[evaluate]\nmax_bytes = 5000\n')
+    before = recipe.read_bytes()
+    env = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path / "home")}
+    for flags, code, told in (
+        (("--language", "te"), 2, "is a run of the language it, not te"),
+        (("--treebank", "nowhere"), 2, "nowhere: no such folder"),
+        (("--against", "me/none"), 75, "me/none: there is no such folder, and 127.0.0.1"),
+        (("--benchmarks",), 75, "cannot be reached"),
+    ):
+        done = filiberto("evaluate", run, *flags, env=env)
+        assert done.returncode == code, done.stderr
+        assert told in done.stderr
+        assert recipe.read_bytes() == before
+    for folder in ("none", "empty"):
+        if folder == "empty":
+            (tmp_path / folder).mkdir()
+        assert filiberto("evaluate", tmp_path / folder).returncode == 2
+        assert not (tmp_path / folder / "recipe.toml").exists()
+
+
 def test_paths_and_names_are_told_apart(mini_run: Path, tmp_path: Path) -> None:
     assert folder_of(str(mini_run)) == mini_run / "model"
     assert folder_of(str(mini_run / "model")) == mini_run / "model"

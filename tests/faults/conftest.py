@@ -12,16 +12,7 @@ import pytest
 from filiberto.runfolder import safeio
 from tests.faults.place import SETTINGS, Place
 
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All fault tests go to one of several processes, which counts them all."""
-    here = Path(__file__).parent
-    for item in items:
-        if item.path.is_relative_to(here):
-            item.add_marker(pytest.mark.xdist_group("faults"))
-
-
-REPORT = Path("reports") / "faults.json"
+REPORTS, REPORT = Path("reports"), "faults.json"
 
 
 @pytest.fixture(scope="session")
@@ -80,6 +71,22 @@ def tally(pytestconfig: pytest.Config) -> Iterator[Tally]:
     yield found
     if "SEEDED_BUG" in os.environ:  # what was found is the bug
         return
-    path = pytestconfig.rootpath / REPORT
-    path.parent.mkdir(exist_ok=True)
-    safeio.write_bytes(path, (json.dumps(found.rows, indent=2, sort_keys=True) + "\n").encode())
+    folder = pytestconfig.rootpath / REPORTS
+    folder.mkdir(exist_ok=True)
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    safeio.write_json(folder / (f"faults-{worker}.json" if worker else REPORT), found.rows)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where several processes have counted, add up what they wrote."""
+    if hasattr(session.config, "workerinput"):
+        return
+    parts = sorted((session.config.rootpath / REPORTS).glob("faults-gw*.json"))
+    if not parts:
+        return
+    total = Tally()
+    for part in parts:
+        for fault, figures in json.loads(part.read_text()).items():
+            total.add(fault, **figures)
+        part.unlink()
+    safeio.write_json(session.config.rootpath / REPORTS / REPORT, total.rows)

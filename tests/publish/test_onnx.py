@@ -19,9 +19,6 @@ from filiberto.evaluate.model import load_reader
 from filiberto.publish.onnx import FP32, INT8, MOST_LOGITS_APART, export, write
 from tests.conftest import filiberto
 
-# One export for all of them.
-pytestmark = pytest.mark.xdist_group("onnx")
-
 TEXTS = ["Anna <mask> il libro oggi", "Luca", "Marta cerca la chiave e poi <mask> a casa."]
 
 

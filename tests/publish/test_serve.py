@@ -25,9 +25,6 @@ from filiberto.publish.serve import Guard
 from tests.browser import needs_browser, tab
 from tests.conftest import filiberto
 
-# One server for all of them.
-pytestmark = pytest.mark.xdist_group("serve")
-
 TEXT = "Anna <mask> il libro oggi, e alle <mask> torna a casa."
 JSON = {"Content-Type": "application/json"}
 
@@ -309,6 +306,9 @@ def test_bad_input_is_refused_and_ctrl_c_ends(mini_run: Path, port: int, tmp_pat
     used = filiberto("serve", mini_run, "--port", str(port))
     assert used.returncode == 75
     assert f"port {port} of 127.0.0.1 cannot be had" in used.stderr
+    wrong = filiberto("serve", mini_run, "--port", "99999")
+    assert wrong.returncode == 2
+    assert "0 to 65535" in wrong.stderr
     empty = filiberto("serve", tmp_path)
     assert empty.returncode == 2
     assert "holds no trained model" in empty.stderr

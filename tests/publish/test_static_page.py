@@ -15,9 +15,6 @@ from filiberto.publish import page
 from filiberto.publish.onnx import INT8, open_onnx
 from tests.browser import Tab, needs_browser, served, tab
 
-# One export and one browser for all of them.
-pytestmark = pytest.mark.xdist_group("onnx")
-
 READY = "/ms$/.test(document.getElementById('status').textContent)"
 TEXT = "Anna <mask> il libro oggi, e alle <mask> torna a casa."
 

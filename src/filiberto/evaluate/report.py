@@ -101,8 +101,10 @@ def _marks_lines(marks: dict[str, Any] | None) -> list[str]:
 def _word_lines(metrics: dict[str, Any]) -> list[str]:
     if metrics["bits_per_byte"] is None:
         return ["bits per byte        not measured: no word of the validation text was hidden"]
+    # Of a model that no run made nobody knows what it has read.
+    text = "held-out text" if "validation_loss" in metrics else "the text named"
     return [
-        f"bits per byte        {metrics['bits_per_byte']:.3f}   (hidden words of held-out text; "
+        f"bits per byte        {metrics['bits_per_byte']:.3f}   (hidden words of {text}; "
         "comparable between tokenizers, lower is better)",
         f"whole words right    {100 * metrics['word_accuracy']:.1f} %   "
         f"of {metrics['words']:,} hidden words, all tokens of a word hidden",

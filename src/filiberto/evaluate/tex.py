@@ -93,8 +93,9 @@ def _sentences(metrics: dict[str, Any], history: History) -> Iterator[str]:
         yield _model(plan, history, name=str(metrics.get("name", "")))
         yield from _text(history)
         yield _training(plan, metrics, history)
+    text = "held-out text" if plan else "text that it may have read"
     yield (
-        f"Bits per byte are those of {metrics['words']:,} words of held-out text, each hidden "
+        f"Bits per byte are those of {metrics['words']:,} words of {text}, each hidden "
         "whole and scored from left to right~\\cite{kauf2023scoring}."
     )
     if metrics.get("pseudo_likelihood"):

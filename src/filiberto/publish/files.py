@@ -90,7 +90,11 @@ def check_secrets(files: Files) -> None:
     for path, file in files.items():
         for text, what in private.items():
             if text and _holds(file, text.encode()):
-                raise StateError(f"{path} holds {what}", hint="take it out; nothing was sent")
+                again = (
+                    "export it again: filiberto export RUN --onnx" if path in (FP32, INT8) else ""
+                )
+                hint = f"{again or 'take it out'}; nothing was sent"
+                raise StateError(f"{path} holds {what}", hint=hint)
 
 
 def _holds(file: Path | bytes, text: bytes) -> bool:
