@@ -1,9 +1,11 @@
 """Shared fixtures: one miniature run, walked once for all tests that read a finished one."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,20 @@ from filiberto.config import (
 os.environ["DO_NOT_TRACK"] = "1"
 
 MINIATURE = TrainConfig(row_length=64, batch_tokens=512, max_steps=40, peak_lr=3e-3)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Add up what several processes have counted in `faults/`."""
+    reports = session.config.rootpath / "reports"
+    parts = sorted(reports.glob("faults-gw*.json"))
+    if hasattr(session.config, "workerinput") or not parts:
+        return
+    total: dict[str, Counter[str]] = {}
+    for part in parts:
+        for fault, figures in json.loads(part.read_text()).items():
+            total.setdefault(fault, Counter()).update(figures)
+        part.unlink()
+    (reports / "faults.json").write_text(json.dumps(total, indent=2, sort_keys=True) + "\n")
 
 
 def italian_lines(number: int) -> list[str]:

@@ -1,4 +1,3 @@
-import json
 import os
 import shutil
 import tempfile
@@ -75,18 +74,3 @@ def tally(pytestconfig: pytest.Config) -> Iterator[Tally]:
     folder.mkdir(exist_ok=True)
     worker = os.environ.get("PYTEST_XDIST_WORKER")
     safeio.write_json(folder / (f"faults-{worker}.json" if worker else REPORT), found.rows)
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Where several processes have counted, add up what they wrote."""
-    if hasattr(session.config, "workerinput"):
-        return
-    parts = sorted((session.config.rootpath / REPORTS).glob("faults-gw*.json"))
-    if not parts:
-        return
-    total = Tally()
-    for part in parts:
-        for fault, figures in json.loads(part.read_text()).items():
-            total.add(fault, **figures)
-        part.unlink()
-    safeio.write_json(session.config.rootpath / REPORTS / REPORT, total.rows)
