@@ -209,6 +209,8 @@ def parse_places(
         prog=f"filiberto {command}",
         description=description,
     )
+    if usage == "RUN" and len(parsed.words) > 1:
+        raise UsageError("takes a run folder and nothing more", hint=f"filiberto {command} RUN")
     if not parsed.words or len(parsed.words) > 2:
         raise UsageError("takes a run folder and at most one more word", hint=f"{command} {usage}")
     run = Path(parsed.words[0])

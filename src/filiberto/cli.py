@@ -146,9 +146,6 @@ def _run_stage(command: str, arguments: list[str]) -> None:
         recipe = dataclasses.replace(recipe, language=languages.canonical(recipe.language))
     if command == "evaluate":
         recipe = _measured(recipe, base, named)
-        from filiberto import evaluate
-
-        evaluate.check(recipe)  # before the run folder says that it was asked for
     trains = command in ("run", "train")
     if trains:
         boards.require(recipe.trackers)
@@ -192,7 +189,10 @@ def _run_stage(command: str, arguments: list[str]) -> None:
             stage.run(recipe, run, **flags)
         except UserError as error:
             # What failed at once and for good leaves nothing behind.
-            on_its_way = isinstance(error, (TryAgainError, UnfinishedStageError))
+            # A report has nothing on its way: what was kept of it is found again.
+            on_its_way = command != "evaluate" and isinstance(
+                error, (TryAgainError, UnfinishedStageError)
+            )
             if recipe_before is not None and not on_its_way and _made(run) == made_before:
                 safeio.write_bytes(run / RECIPE_FILE, recipe_before)
             raise
@@ -217,15 +217,13 @@ class ResumeArguments:
 
 
 def _go_on(command: str, arguments: list[str]) -> None:
-    run, words, flags = parse_places(
+    run, _, flags = parse_places(
         command,
         arguments,
         FinishArguments if command == "finish" else ResumeArguments,
         usage="RUN",
         description=description(command),
     )
-    if words:
-        raise UsageError("takes a run folder and nothing more", hint=f"filiberto {command} RUN")
     within = flags.within if command == "finish" else None
     if within is not None:
         parse_seconds(within)

@@ -50,11 +50,9 @@ class PromptsArguments:
 
 def prompts(arguments: list[str]) -> None:
     """`filiberto prompts RUN`."""
-    run, words, flags = parse_places(
+    run, _, flags = parse_places(
         "prompts", arguments, PromptsArguments, usage="RUN", description=description("prompts")
     )
-    if words:
-        raise UsageError("takes a run folder and nothing more", hint="filiberto prompts RUN")
     if flags.marks is not None and flags.out is not None:
         raise UsageError("--marks takes a file in, --out writes a page; keep one")
     from filiberto.evaluate import prompt_sheet
@@ -105,10 +103,10 @@ class ExportArguments:
 
 def export(arguments: list[str]) -> None:
     """`filiberto export RUN --onnx` or `--page FOLDER`."""
-    run, words, flags = parse_places(
+    run, _, flags = parse_places(
         "export", arguments, ExportArguments, usage="RUN", description=description("export")
     )
-    if words or not (flags.onnx or flags.page):
+    if not (flags.onnx or flags.page):
         raise UsageError(
             "takes a run and what to make of it",
             hint=f"filiberto export {run} --onnx, or --page FOLDER",
@@ -143,10 +141,10 @@ class PublishArguments:
 
 def publish(arguments: list[str]) -> None:
     """`filiberto publish RUN --to OWNER/NAME`."""
-    run, words, flags = parse_places(
+    run, _, flags = parse_places(
         "publish", arguments, PublishArguments, usage="RUN", description=description("publish")
     )
-    if words or flags.to is None:
+    if flags.to is None:
         raise UsageError(
             "takes a run folder and the name of a repository",
             hint=f"filiberto publish {run} --to OWNER/NAME",
@@ -180,11 +178,9 @@ class ServeArguments:
 
 def serve(arguments: list[str]) -> None:
     """`filiberto serve RUN`."""
-    run, words, flags = parse_places(
+    run, _, flags = parse_places(
         "serve", arguments, ServeArguments, usage="RUN", description=description("serve")
     )
-    if words:
-        raise UsageError("takes a run folder and nothing more", hint="filiberto serve RUN")
     if not 0 <= flags.port < 65_536:
         raise UsageError(f"--port {flags.port} is none", hint="a port is 0 to 65535; 0 is any")
     from filiberto.publish.serve import serve

@@ -87,7 +87,7 @@ def split_by_splitlines() -> None:
 
 
 def no_host_check() -> None:
-    from filiberto.publish.serve import Guard
+    from filiberto.publish.guard import Guard
 
     Guard._refusal = lambda self, scope, headers: None
 

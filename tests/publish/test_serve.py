@@ -21,7 +21,7 @@ import pytest
 from filiberto.evaluate.fill import fill
 from filiberto.evaluate.likelihood import likelihoods, text_windows
 from filiberto.evaluate.model import load_reader
-from filiberto.publish.serve import Guard
+from filiberto.publish.guard import Guard
 from tests.browser import needs_browser, tab
 from tests.conftest import filiberto
 
@@ -165,10 +165,10 @@ def test_sentences_are_compared_as_minimal_pairs_are(port: int, mini_run: Path) 
 
 
 def test_a_second_model_is_shown_beside(mini_run: Path, tmp_path: Path) -> None:
-    other = shutil.copytree(mini_run / "model", tmp_path / "other")
+    other = shutil.copytree(mini_run / "model", tmp_path / "mini")  # of the same name, too
     with serving(mini_run, "--against", str(other)) as (port, _, _):
         one, two = ask(port, body=question())[1]["models"]
-        assert (one["name"], two["name"]) == ("mini", "other")
+        assert (one["name"], two["name"]) == ("mini", "mini")
         assert one["blanks"] == two["blanks"]  # it is the same model
 
 

@@ -18,7 +18,6 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +25,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from filiberto import extras
 from filiberto.console import progress, say
-from filiberto.errors import StateError, UsageError
+from filiberto.errors import StateError
 from filiberto.evaluate.bits import bits_per_byte
 from filiberto.evaluate.comparison import validation_documents
 from filiberto.evaluate.elsewhere import model_folder
@@ -42,7 +42,6 @@ MOST_LOGITS_APART = 1e-4
 """Between PyTorch and ONNX in fp32."""
 
 _BESIDE = ("config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
-_NEEDED = ("onnx", "onnxscript", "onnxruntime")
 _MEASURED_BYTES = 100_000
 _WORD_SHARE = 0.15
 _TIMED = 9
@@ -78,8 +77,7 @@ def export(run: Path) -> None:
         UnfinishedStageError: there is no finished model.
         StateError: what ONNX computes is not what PyTorch computes.
     """
-    if missing := [name for name in _NEEDED if find_spec(name) is None]:
-        raise UsageError(f"export needs {', '.join(missing)}", hint="pip install 'filiberto[onnx]'")
+    extras.require("onnx", "onnx", "onnxscript", "onnxruntime", command="export")
     reader = load_reader(run)
     with safeio.new_folder(run / FOLDER) as folder:
         write(folder, model_folder(run), reader)
