@@ -176,8 +176,8 @@ def load(folder: Path) -> Bert:
 if __name__ == "__main__":
     from tokenizers import Tokenizer
 
-    if len(sys.argv) != 3:
-        raise SystemExit('python examples/bert.py RUN/model "ciao <mask> va?"')
+    if len(sys.argv) != 3 or "<mask>" not in sys.argv[2]:
+        raise SystemExit('usage: python examples/bert.py RUN/model "ciao <mask> va?"')
     path, text = Path(sys.argv[1]), sys.argv[2]
     tokenizer = Tokenizer.from_file(str(path / "tokenizer.json"))
     encoding = tokenizer.encode(text)

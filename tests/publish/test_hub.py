@@ -112,6 +112,7 @@ def test_a_dry_run_shows_every_file_and_writes_nothing(
         if path != ".gitattributes":
             assert f"  {path} " in told
             assert f" {len(data):,} bytes" in told
+    assert published[0].models["me/it"]["README.md"].decode() in told
     assert "--dry-run: nothing was sent" in told
 
 

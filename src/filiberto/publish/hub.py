@@ -66,7 +66,7 @@ def publish(
         check_secrets(files)
         _show(files, to=to, public=public, licence=licence, text_licence=text_licence)
         if dry_run:
-            say("--dry-run: nothing was sent")
+            say(f"\n{CARD}:\n\n{card}\n--dry-run: nothing was sent")
             return
         _send(files, to=to, public=public, force=force)
 
