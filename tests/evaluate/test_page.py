@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import struct
 import subprocess
 import sys
@@ -15,11 +14,9 @@ import pytest
 
 from filiberto.evaluate.page import page
 from filiberto.evaluate.results import right_prompts
+from tests.browser import BROWSER
 from tests.evaluate.rich_report import HOSTILE, LONG, clock, figures, make_run, metrics
 
-BROWSER = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
 FEW = ("bits_per_byte", "word_accuracy", "words")
 
 
