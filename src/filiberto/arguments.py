@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated, Any
+from types import NoneType
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from filiberto.config import Recipe, setting_docs
 from filiberto.errors import UsageError
@@ -110,35 +111,28 @@ def parse_stage(
     """
     import tyro
 
-    conf = tyro.conf
-    markers = {
-        "run": (conf.Positional, conf.arg(metavar="RUN")),
-        "force": (conf.FlagCreatePairsOff,),
-        "exact": (conf.FlagCreatePairsOff,),
-        "json": (conf.FlagCreatePairsOff,),
-        "benchmarks": (conf.FlagCreatePairsOff,),
-    }
-    fields = [
-        *_fields(StageArguments, StageArguments()),
-        *_fields(Recipe, base),
-        *(_short_field(name, section, base) for name, section in SHORT.items()),
-    ]
     own = _OWN.get(command, ())
     names = ("run", "recipe", "force", *own, *COMMANDS[command], *sections)
     if command == "plan":
         names = tuple(name for name in names if name != "force")
-    chosen = dataclasses.make_dataclass(
-        command,
-        [
-            (name, Annotated[hint, conf.arg(help=doc), *markers.get(name, ())], default)
-            for name, hint, doc, default in fields
-            if name in names
-        ],
-        frozen=True,
-        kw_only=True,
-    )
+    # A setting that has a short flag is told once.
+    helping = not {"-h", "--help"}.isdisjoint(arguments)
+    told = {(section, name) for name, section in SHORT.items() if helping and name in names}
+    settings = _fields(Recipe, base)
+    fields = [
+        *_fields(StageArguments, StageArguments()),
+        *settings,
+        *(_short_field(name, section, base) for name, section in SHORT.items()),
+    ]
+    flags = [
+        _section(name, default, hidden={n for section, n in told if section == name})
+        if dataclasses.is_dataclass(default)
+        else _flag(name, hint, doc, default, both_ways=(name, hint, doc, default) in settings)
+        for name, hint, doc, default in fields
+        if name in names
+    ]
     return tyro.cli(
-        chosen,
+        dataclasses.make_dataclass(command, flags, frozen=True, kw_only=True),
         args=arguments,
         prog=f"filiberto {command}",
         description=description,
@@ -147,16 +141,9 @@ def parse_stage(
 
 def _fields(section: type, values: Any) -> list[tuple[str, Any, str | None, Any]]:
     """Name, type, help and default of each setting of a section."""
-    from typing import get_type_hints
-
     docs, hints = setting_docs(section), get_type_hints(section)
     return [
-        (
-            f.name,
-            hints[f.name],
-            docs.get(f.name),
-            dataclasses.field(default=getattr(values, f.name)),
-        )
+        (f.name, hints[f.name], docs.get(f.name), getattr(values, f.name))
         for f in dataclasses.fields(section)
     ]
 
@@ -169,13 +156,66 @@ def _short_field(name: str, section: str, base: Recipe) -> tuple[str, Any, str |
     )
     long = f"--{section}.{name}".replace("_", "-")
     unset = (hint, False) if hint is bool else (hint | None, None)
-    return name, unset[0], f"{doc} Short for {long}.", dataclasses.field(default=unset[1])
+    return name, unset[0], f"{doc} Short for {long}.", unset[1]
+
+
+def _section(name: str, values: Any, *, hidden: set[str]) -> tuple[str, Any, Any]:
+    """A section of the recipe as a field whose settings are flags `--name.setting`."""
+    flags = [
+        _flag(*field, both_ways=True, hidden=field[0] in hidden)
+        for field in _fields(type(values), values)
+    ]
+    space = {"__doc__": type(values).__doc__}
+    typed = dataclasses.make_dataclass(name, flags, frozen=True, kw_only=True, namespace=space)
+    return name, typed, dataclasses.field(default=typed())
+
+
+def _flag(
+    name: str,
+    hint: Any,
+    doc: str | None,
+    default: Any,
+    *,
+    both_ways: bool = False,
+    hidden: bool = False,
+) -> tuple[str, Any, Any]:
+    """A field of the dataclass that tyro reads: with its help, and a default worth telling.
+
+    A switch that a recipe may have set can be turned off too: `both_ways`.
+    """
+    from tyro import conf
+
+    markers: list[Any] = [conf.Suppress] if hidden else []
+    if name == "run":
+        markers.append(conf.Positional)
+    if not both_ways:
+        markers.append(conf.FlagCreatePairsOff)
+    about = conf.arg(
+        help=doc,
+        metavar="RUN" if name == "run" else None if hint is bool else _metavar(hint),
+        help_behavior_hint="" if default is False or default in (None, "", ()) else None,
+    )
+    return name, Annotated[hint, about, *markers], dataclasses.field(default=default)
+
+
+def _metavar(hint: Any) -> str:
+    """What stands for a value in the help: STR, FLOAT, STR ..., INT|auto, line|file."""
+    if hint is bool:
+        return "True|False"
+    if get_origin(hint) is Literal:
+        return "|".join(map(str, get_args(hint)))
+    if get_origin(hint) is tuple:
+        return f"{_metavar(get_args(hint)[0])} ..."
+    if kinds := get_args(hint):
+        return "|".join(_metavar(kind) for kind in kinds if kind is not NoneType)
+    return hint.__name__.upper()
 
 
 def overridden(base: Recipe, parsed: Any) -> Recipe:
     """A recipe with what the flags of `parse_stage` say in its place."""
     names = [f.name for f in dataclasses.fields(base) if hasattr(parsed, f.name)]
-    recipe = dataclasses.replace(base, **{name: getattr(parsed, name) for name in names})
+    given = {name: _value(getattr(base, name), getattr(parsed, name)) for name in names}
+    recipe = dataclasses.replace(base, **given)
     for name, section in SHORT.items():
         if getattr(parsed, name, None) not in (None, False):
             settings = dataclasses.replace(
@@ -186,6 +226,13 @@ def overridden(base: Recipe, parsed: Any) -> Recipe:
     before = base.ends
     changed = {name for name, end in recipe.ends.items() if end is not None and end != before[name]}
     return recipe.ended_by(*changed) if changed else recipe
+
+
+def _value(before: Any, parsed: Any) -> Any:
+    """A setting as the recipe holds it, or a section with what its flags say."""
+    if not dataclasses.is_dataclass(before):
+        return parsed
+    return type(before)(**{f.name: getattr(parsed, f.name) for f in dataclasses.fields(before)})
 
 
 def parse_places(
@@ -199,12 +246,12 @@ def parse_places(
     import tyro
 
     conf = tyro.conf
-    about = conf.arg(metavar=usage, help="Folder of the run, and what the command takes beside it.")
-    positional = Annotated[tuple[str, ...], conf.Positional, about]
-    plain = Annotated[flags, conf.arg(name=""), conf.FlagCreatePairsOff]
-    both = dataclasses.make_dataclass(command, [("words", positional), ("flags", plain)])
+    beside = "" if usage == "RUN" else ", and what the command takes beside it"
+    about = conf.arg(metavar=usage, help=f"Folder of the run{beside}.", help_behavior_hint="")
+    words = ("words", Annotated[tuple[str, ...], conf.Positional, about])
+    options = [_flag(*field) for field in _fields(flags, flags())]
     parsed = tyro.cli(
-        both,
+        dataclasses.make_dataclass(command, [words, *options]),
         args=arguments,
         prog=f"filiberto {command}",
         description=description,
@@ -214,6 +261,6 @@ def parse_places(
     if not parsed.words or len(parsed.words) > 2:
         raise UsageError("takes a run folder and at most one more word", hint=f"{command} {usage}")
     run = Path(parsed.words[0])
-    if not run.is_dir() and not getattr(parsed.flags, "backup", None):
+    if not run.is_dir() and not getattr(parsed, "backup", None):
         raise UsageError(f"{run} is no folder", hint="make a run first: filiberto run")
-    return run, parsed.words[1:], parsed.flags
+    return run, parsed.words[1:], parsed

@@ -292,6 +292,12 @@ def _measured(recipe: Recipe, base: Recipe, named: Any) -> Recipe:
         settings = dataclasses.replace(recipe.evaluate, model=str(named.run))
         recipe = dataclasses.replace(recipe, evaluate=settings)
     elif recipe.evaluate.model is None:
+        if not named.run.is_dir() or (named.run / "config.json").is_file():
+            raise UsageError(
+                f"{named.run} is no run",
+                hint=f"a model that no run made: filiberto evaluate {named.run} --out DIR "
+                "--text FILES",
+            )
         manifest.require(named.run, "model")
         if base.language and recipe.language != base.language:
             raise UsageError(

@@ -140,8 +140,8 @@ class PlainProgress:
 
     def _line(self, now: float) -> str:
         rate = (self._done - self._before) / (now - self._start)
-        left = (self._total - self._done) / rate if rate else 0.0
-        share = 100 * self._done / self._total if self._total else 100.0
+        left = max(0.0, self._total - self._done) / rate if rate else 0.0
+        share = min(100.0, 100 * self._done / self._total) if self._total else 100.0
         parts = [
             f"{self._what}: {share:.0f} %",
             f"{readable_number(rate)} {self._unit}/s",

@@ -1,5 +1,6 @@
 """Help, exit codes, and how errors read."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,18 @@ def test_every_command_has_help(command: Command, name: str) -> None:
     assert outcome.code == 0
     assert f"usage: filiberto {name}" in outcome.out
     assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize(
+    "name", [*COMMANDS, "fill", "prompts", "look", "publish", "export", "serve", "tune", "resume"]
+)
+def test_help_names_a_flag_once_and_no_default_that_is_none(command: Command, name: str) -> None:
+    told = command(name, "--help").out
+    assert "None" not in told
+    flags = re.findall(r"^[│ ] (--[\w.-]+)", told, flags=re.MULTILINE)
+    assert flags
+    settings = [flag.rpartition(".")[2].lstrip("-") for flag in flags]
+    assert len(settings) == len(set(settings))
 
 
 def test_the_version_is_printed(command: Command) -> None:

@@ -104,6 +104,7 @@ def test_a_corpus_shorter_than_a_row_is_bad_data_with_both_numbers(command: Comm
 def test_a_stage_whose_predecessor_is_unfinished_names_its_command(
     command: Command, stage: str, missing: str, before: str
 ) -> None:
+    Path("it").mkdir()
     assert command(stage, "it") == (
         2,
         "",
@@ -130,6 +131,19 @@ def test_a_run_that_is_not_there_is_refused_by_name(command: Command, name: str)
     outcome = command(name, "runs/none")
     assert outcome.code == 2
     assert "runs/none" in outcome.err
+
+
+@pytest.mark.parametrize("file", [None, "it/config.json"])
+def test_what_is_no_run_is_measured_only_elsewhere(command: Command, file: str | None) -> None:
+    if file is not None:
+        Path(file).parent.mkdir()
+        Path(file).touch()
+    assert command("evaluate", "it") == (
+        2,
+        "",
+        "filiberto evaluate: it is no run\n"
+        "  hint: a model that no run made: filiberto evaluate it --out DIR --text FILES\n",
+    )
 
 
 def test_a_stage_that_is_none_is_refused_with_all_there_are(command: Command) -> None:

@@ -62,8 +62,15 @@ def test_a_model_without_a_run_is_measured_on_text_that_is_named(
     assert metrics["name"] == "bert-of-others"
     assert metrics["bits_per_byte"] == metrics["against"][0]["bits_per_byte"]  # the same weights
     assert not {"validation_loss", "before", "by_frequency"} & set(metrics)
+    # No training has set text apart: all of it counts, up to the bytes asked for.
+    funnel = json.loads((out / "corpus" / "report.json").read_text())
+    kept = [funnel["funnel"][split]["documents"] for split in ("train", "validation")]
+    assert min(kept) > 0
+    assert metrics["evaluated_documents"] == sum(kept)
     page = (out / "report" / "report.html").read_text()
     assert "bert-of-others" in page
+    assert "to train on" not in page
+    assert "likeness in training" not in page
     assert str(tmp_path) not in page
     # The folder remembers which model it is about.
     again = filiberto("evaluate", out)

@@ -16,6 +16,8 @@ import pyarrow.parquet as pq
 
 from filiberto.errors import BadDataError
 
+Split = Literal["train", "validation"]
+
 _ROWS = 1024
 
 
@@ -36,7 +38,7 @@ def rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
 
 
 def documents(
-    folder: Path, *, split: Literal["train", "validation"], batch_bytes: int = 8 << 20
+    folder: Path, *, split: Split, batch_bytes: int = 8 << 20
 ) -> Iterator[list[tuple[str, str]]]:
     """Read the documents of one side in the order of the corpus.
 

@@ -5,7 +5,8 @@ model/, corpus/, other folders -> material -> figures of each, probes of all -> 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -67,10 +68,13 @@ def metrics_of(run: Path, asked: Inputs, *, force: bool) -> dict[str, Any]:
 
 
 def _material(run: Path, asked: Inputs) -> Material:
-    """Validation text of the run, and what the settings add."""
-    documents = list(validation_documents(run, max_bytes=asked.config.max_bytes))
+    """Text of the run, and what the settings add."""
+    own = asked.config.model is None
+    # What no training has set apart is measured as a whole.
+    splits = ("validation",) if own else ("validation", "train")
+    documents = list(some_documents(run, max_bytes=asked.config.max_bytes, splits=splits))
     per_million = None
-    if asked.config.model is None:
+    if own:
         words = {word for _, text in documents for word in WORD.findall(text)}
         per_million = word_frequencies(words, _training_text(run, max_bytes=_COUNTED_BYTES))
     return Material(
@@ -99,14 +103,17 @@ def _trained(run: Path) -> dict[str, Any]:
     return {key: facts[key] for key in ("validation_loss", "validation_accuracy", "tokens", "plan")}
 
 
-def validation_documents(run: Path, *, max_bytes: int) -> Iterator[tuple[str, str]]:
-    """Validation documents as pairs of id and text, spread over all sources, so many bytes."""
+def some_documents(
+    run: Path, *, max_bytes: int, splits: Sequence[reading.Split] = ("validation",)
+) -> Iterator[tuple[str, str]]:
+    """Documents as pairs of id and text, spread over all sources, so many bytes."""
     taken = 0
-    total = manifest.require(run, "corpus").facts["validation"]["bytes"]
+    facts = manifest.require(run, "corpus").facts
+    total = sum(facts[split]["bytes"] for split in splits)
     wanted = min(1.0, max_bytes / max(1, total))
     seen = 0
-    for batch in reading.documents(run / "corpus", split="validation"):
-        for document, text in batch:
+    for split in splits:
+        for document, text in chain.from_iterable(reading.documents(run / "corpus", split=split)):
             seen += len(text.encode())
             if taken < wanted * seen:
                 taken += len(text.encode())

@@ -66,7 +66,8 @@ def _likelihood_lines(metrics: dict[str, Any]) -> list[str]:
     if found is None:
         return []
     return [
-        f"pseudo-likelihood    {found['nats_per_word']:.3f}   nats a word "
+        f"pseudo-likelihood    {found['nats_per_word']:.3f}   nats a word, "
+        f"{found['bits_per_byte']:.3f} bits per byte "
         f"({found['words']:,} words, each guessed with all others shown)"
     ]
 

@@ -29,7 +29,7 @@ from filiberto import extras
 from filiberto.console import progress, say
 from filiberto.errors import StateError
 from filiberto.evaluate.bits import bits_per_byte
-from filiberto.evaluate.comparison import validation_documents
+from filiberto.evaluate.comparison import some_documents
 from filiberto.evaluate.elsewhere import model_folder
 from filiberto.evaluate.kept import digest_of
 from filiberto.evaluate.model import Reader, load_reader
@@ -162,7 +162,7 @@ def _measured(run: Path, folder: Path, readers: dict[str, Reader]) -> Iterator[d
     """Size, bits per byte of validation text where there is some, and seconds for a sentence."""
     documents: list[tuple[str, str]] = []
     if manifest.read(run / "corpus") is not None:
-        documents += validation_documents(run, max_bytes=_MEASURED_BYTES)
+        documents += some_documents(run, max_bytes=_MEASURED_BYTES)
     for name, reader in readers.items():
         file = model_folder(run) / "model.safetensors" if name == "PyTorch" else folder / name
         found: dict[str, Any] = {"name": name, "bytes": file.stat().st_size}
