@@ -2,8 +2,8 @@
 
 Speaks what we ask of the real one: a set's commit, its tree in pages, paths-info, and `resolve`
 with HEAD, redirects of large files to another host, Range, ETag and the X- headers; 401 for a gated
-set. Models can be made and written to: preupload, Git LFS, commits of files and deletions, and
-whether they are public. Licences and tags are those of the cards.
+set. Models and Spaces can be made and written to: preupload, Git LFS, commits of files and
+deletions, and whether they are public. Licences and tags are those of the cards.
 """
 
 import base64
@@ -38,7 +38,7 @@ class Hub:
     """Paths whose first byte comes flipped."""
     without_range: bool = False
     models: dict[str, dict[str, bytes]] = field(default_factory=dict)
-    """Nobody without the token sees one."""
+    """Nobody without the token sees one. A Space is `spaces/OWNER/NAME`."""
     public: set[str] = field(default_factory=set)
     """Of the models; the others say that they are private."""
     commits: list[set[str]] = field(default_factory=list)
@@ -107,7 +107,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._body = self._read_body()
         hub, path = self.state, urlsplit(self.path).path
         hub.requests.append(("PUT", path, None, self.headers.get("Authorization")))
-        if match := re.fullmatch(r"/api/models/(.+)/settings", path):
+        if match := re.fullmatch(r"/api/(?:models/)?(.+)/settings", path):
             change = hub.public.add if self._asks_public() else hub.public.discard
             change(match[1])
             self._json({})
@@ -144,7 +144,7 @@ class _Handler(BaseHTTPRequestHandler):
         if hub.status is not None:
             self._send(hub.status, b"{}")
             return
-        if match := re.fullmatch(r"/([\w.-]+/[\w.-]+)/cdn/(.+)", path):
+        if match := re.fullmatch(r"/((?:spaces/)?[\w.-]+/[\w.-]+)/cdn/(.+)", path):
             self._file(match[1], match[2])
             return
         if self._model(path, token, parse_qs(url.query)):
@@ -177,12 +177,14 @@ class _Handler(BaseHTTPRequestHandler):
         """Answer what is asked of a model; False where nothing is."""
         hub = self.state
         if path == "/api/repos/create":
-            name = "/".join(
-                (json.loads(self._body)["organization"], json.loads(self._body)["name"])
-            )
-            there = name in hub.models
+            asked = json.loads(self._body)
+            name = f"{asked['organization']}/{asked['name']}"
             known = token == f"Bearer {hub.token}"
-            if not known or name.split("/")[0] in hub.foreign:
+            if asked.get("type") == "space":
+                assert asked["sdk"] == "static"
+                name = f"spaces/{name}"
+            there = name in hub.models
+            if not known or asked["organization"] in hub.foreign:
                 self._send(403 if known else 401, b"{}")
                 return True
             if not there and self._asks_public():
@@ -196,13 +198,15 @@ class _Handler(BaseHTTPRequestHandler):
             errors = [{"message": '"license" must be one of [apache-2.0, mit, ...]'}] * wrong
             self._json({"errors": errors, "warnings": []}, status=400 if wrong else 200)
             return True
-        match = re.match(r"(?:/api/models)?/([\w.-]+/[\w-]+?)(\.git)?(?=/|$)", path)
+        path = path.removeprefix("/api") if path.startswith("/api/spaces/") else path
+        path = path.removeprefix("/api/models")
+        match = re.match(r"/((?:spaces/)?[\w.-]+/[\w-]+?)(\.git)?(?=/|$)", path)
         if not match or match[1].startswith(("api/", "datasets/")):
             return False
         name, rest = match[1], path[match.end() :]
         if name not in hub.models or token != f"Bearer {hub.token}":
             self._send(404 if token else 401, b"{}", {"X-Error-Code": "RepoNotFound"})
-        elif rest.startswith("/preupload/") and name.split("/")[0] in hub.foreign:
+        elif rest.startswith("/preupload/") and name.split("/")[-2] in hub.foreign:
             self._send(403, b"{}")
         elif rest.startswith("/preupload/"):
             paths = [file["path"] for file in json.loads(self._body)["files"]]

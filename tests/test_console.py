@@ -143,9 +143,24 @@ def test_a_notebook_gets_a_line_in_place(capsys: Captured, monkeypatch: pytest.M
     assert shown.endswith("\n")
 
 
+def outside_notebooks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("JPY_PARENT_PID", raising=False)
+    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
+
+
+def test_a_command_in_a_notebook_gets_it_too_though_a_terminal_is_feigned(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("JPY_PARENT_PID", "1")
+    with console.progress("tokens", total=10, unit="bytes") as advance:
+        assert isinstance(advance, PlainProgress)
+
+
 def test_a_terminal_gets_a_bar_on_standard_error(
     capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    outside_notebooks(monkeypatch)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     with console.progress("tokens", total=10, unit="bytes") as advance:
         assert not isinstance(advance, PlainProgress)
@@ -156,6 +171,7 @@ def test_a_terminal_gets_a_bar_on_standard_error(
 def test_under_a_bar_results_still_go_to_the_pipe(
     capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    outside_notebooks(monkeypatch)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     with console.progress("train", total=10, unit="tokens"):
         console.say("step 1")

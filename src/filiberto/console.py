@@ -6,6 +6,7 @@ plain line every few seconds. Results go to standard output, progress to standar
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -90,11 +91,12 @@ def progress(what: str, *, total: float, unit: str, done: float = 0.0) -> Iterat
     if _silent:
         yield lambda amount, note="", *, total=None: None
         return
-    if sys.stderr.isatty():
+    # Of a notebook's `!command` too, for which a terminal is feigned.
+    in_notebook = "ipykernel" in sys.modules or "JPY_PARENT_PID" in os.environ
+    if sys.stderr.isatty() and not in_notebook:
         with _bar(what, total=total, unit=unit, done=done) as advance:
             yield advance
         return
-    in_notebook = "ipykernel" in sys.modules
     plain = PlainProgress(what, total=total, unit=unit, done=done, in_place=in_notebook)
     try:
         yield plain

@@ -27,7 +27,7 @@ def passing(error: errors.HfHubHTTPError) -> bool:
 def told(
     name: str,
     *,
-    kind: Literal["data set", "model", "treebank"] = "data set",
+    kind: Literal["data set", "model", "space", "treebank"] = "data set",
     what: str = "such file",
     host: str | None = None,
     sends: bool = False,
@@ -45,7 +45,7 @@ def told(
         TryAgainError: the Hub cannot be reached, or is busy.
         UsageError: it has no such thing, or does not give it.
     """
-    page = f"datasets/{name}" if kind == "data set" else name
+    page = {"data set": f"datasets/{name}", "space": f"spaces/{name}"}.get(kind, name)
     host = host or urlsplit(constants.ENDPOINT).hostname or "the Hub"
     may, done = ("write", "sent") if sends else ("read", "fetched")
     try:

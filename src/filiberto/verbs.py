@@ -133,6 +133,11 @@ class PublishArguments:
     """Licence of the model, as the Hub names it: mit, apache-2.0, cc-by-sa-4.0."""
     text_license: str | None = None
     """Licence of the text; unset, that of its data set where it is from the Hub."""
+    space: bool = False
+    """Make a static Space of the same name too: the page that runs the model in its reader's
+    browser, as `filiberto export RUN --page FOLDER` makes it."""
+    runtime: Path | None = None
+    """For --space, as for `filiberto export`: folder with the page's libraries."""
     dry_run: bool = False
     """Show every file and its size, and send nothing."""
     force: bool = False
@@ -149,6 +154,8 @@ def publish(arguments: list[str]) -> None:
             "takes a run folder and the name of a repository",
             hint=f"filiberto publish {run} --to OWNER/NAME",
         )
+    if flags.runtime and not flags.space:
+        raise UsageError("--runtime is of the page", hint="add --space, or leave it out")
     from filiberto.publish import hub
 
     hub.publish(
@@ -157,6 +164,8 @@ def publish(arguments: list[str]) -> None:
         public=flags.public,
         licence=flags.license,
         text_licence=flags.text_license,
+        space=flags.space,
+        runtime=flags.runtime,
         dry_run=flags.dry_run,
         force=flags.force,
     )

@@ -10,9 +10,11 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from huggingface_hub import constants
+import yaml
+from huggingface_hub import SpaceCardData, constants
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from filiberto.publish.page import RUNTIME
 from filiberto.runfolder import manifest
 from tests.hub_server import Hub
 from tests.publish.conftest import CANARY, QUIET_CLIENT, Publish, Published, environment
@@ -208,6 +210,73 @@ def test_a_licence_that_the_hub_does_not_know_is_refused_before_anything_is_sent
     assert "--license" in told
     assert hub.blobs == {}
     assert hub.commits == []
+
+
+@pytest.fixture
+def with_page(finished: Path, tmp_path: Path) -> tuple[Path, tuple[str, ...]]:
+    """A run whose export has all that the page takes, and the flags for a Space of it."""
+    run = Path(shutil.copytree(finished, tmp_path / "it"))
+    for name in ("tokenizer.json", "tokenizer_config.json", "config.json"):
+        shutil.copyfile(run / "model" / name, run / "export" / name)
+    runtime = tmp_path / "runtime"
+    runtime.mkdir()
+    for name in (name for names in RUNTIME.values() for name in names):
+        (runtime / name).write_text(name)
+    return run, ("--space", "--runtime", str(runtime), "--license", "mit")
+
+
+def test_a_space_of_the_same_name_gets_the_page(
+    hub: Hub, publish: Publish, with_page: tuple[Path, tuple[str, ...]]
+) -> None:
+    run, flags = with_page
+    code, told = publish(run, *flags, "--dry-run")
+    assert code == 0
+    assert hub.requests == []
+    assert "for the private Space me/it" in told
+    code, told = publish(run, *flags)
+    assert code == 0, told
+    assert f"private: {hub.url}/spaces/me/it" in told
+    assert hub.public == set()
+    files = hub.models["spaces/me/it"]
+    assert {"index.html", "page.js", "model/tokenizer.json", "runtime/tokenizers.min.mjs"} < set(
+        files
+    )
+    int8 = (run / "export" / "onnx" / "model_quantized.onnx").read_bytes()
+    assert files["model/onnx/model_quantized.onnx"] == int8
+    _, head, _ = files["README.md"].decode().split("---\n")
+    card = SpaceCardData(**yaml.safe_load(head))
+    assert (card.sdk, card.models, card.license) == ("static", ["me/it"], "mit")
+    # The Hub sends large files from elsewhere; a page of its own folder needs no such leave.
+    assert b"connect-src 'self' https://huggingface.co" in files["index.html"]
+    assert "model.safetensors" in hub.models["me/it"]
+    assert "index.html" not in hub.models["me/it"]
+    # A file of a page before goes, what somebody put there stays, and nothing is sent twice.
+    files |= {"runtime/old.mjs": b"old", "notes.txt": b"mine"}
+    assert publish(run, *flags)[0] == 0
+    assert {"runtime/old.mjs", "notes.txt"} & set(hub.models["spaces/me/it"]) == {"notes.txt"}
+    code, told = publish(run, *flags)
+    assert told.count("it had all of it already") == 2
+    assert publish(run, *flags, "--public")[0] == 0
+    assert hub.public == {"me/it", "spaces/me/it"}
+
+
+def test_a_space_with_something_else_is_not_written_over(
+    hub: Hub, publish: Publish, with_page: tuple[Path, tuple[str, ...]]
+) -> None:
+    run, flags = with_page
+    hub.models["spaces/me/it"] = {"app.py": b"years of work"}
+    code, told = publish(run, *flags)
+    assert code == 2
+    assert "me/it holds app.py and is no space of filiberto" in told
+    assert hub.models["spaces/me/it"] == {"app.py": b"years of work"}
+
+
+def test_libraries_without_a_page_are_refused(
+    hub: Hub, publish: Publish, finished: Path, tmp_path: Path
+) -> None:
+    code, told = publish(finished, "--runtime", str(tmp_path))
+    assert code == 2
+    assert "add --space" in told
 
 
 @pytest.mark.parametrize("exists", [True, False])

@@ -117,6 +117,9 @@ def test_files_hold_their_weights_and_name_what_clients_look_for(run: Path) -> N
         onnx.checker.check_model(model)
         assert [i.name for i in model.graph.input] == ["input_ids", "attention_mask"]
         assert [o.name for o in model.graph.output] == ["logits"]
+        for value in (*model.graph.input, *model.graph.output):
+            axes = [axis.dim_param for axis in value.type.tensor_type.shape.dim]
+            assert axes[:2] == ["batch_size", "sequence_length"]
         assert not any(tensor.external_data for tensor in model.graph.initializer)
 
 

@@ -118,6 +118,7 @@ def test_its_labels_and_language_are_those_of_the_run(made: Path) -> None:
     text = (made / "index.html").read_text(encoding="utf-8")
     assert '<label for="text">' in text
     assert "default-src 'self'" in text
+    assert "connect-src" not in text
     assert "://" not in text
     assert json.loads((made / "page.json").read_text())["runtime"][0].startswith("onnxruntime-web")
     for file in made.rglob("*.js*"):

@@ -37,6 +37,8 @@ from filiberto.publish.exported import EXPORT_FILE, FOLDER, FP32, INT8
 from filiberto.runfolder import manifest, safeio
 
 INPUTS, OUTPUTS = ("input_ids", "attention_mask"), ("logits",)
+AXES = ("batch_size", "sequence_length")
+"""Of the inputs, as optimum calls them."""
 
 MOST_LOGITS_APART = 1e-4
 """Between PyTorch and ONNX in fp32."""
@@ -120,10 +122,25 @@ def write(folder: Path, model: Path, reader: Reader) -> None:
         exported = OnnxExporter().export(network, inputs, config=OnnxConfig(dynamic=True))
         for node in exported.program.graph.all_nodes():
             node.metadata_props.clear()  # where in which file of this machine it comes from
+        _name_axes(exported.program.graph)
         onnx_ir.save(exported.program, str(folder / FP32))
         quantize_dynamic(
             folder / FP32, folder / INT8, weight_type=QuantType.QInt8, per_channel=True
         )
+
+
+def _name_axes(graph: Any) -> None:
+    """Call the axes of any length by what they are, throughout an `onnx_ir.Graph`."""
+    called = {
+        str(axis): name
+        for value in graph.inputs
+        for axis, name in zip(value.shape, AXES, strict=True)
+    }
+    inner = (value for node in graph.all_nodes() for value in node.outputs)
+    for value in (*graph.inputs, *graph.outputs, *inner):
+        for number, axis in enumerate(value.shape or ()):
+            if str(axis) in called:
+                value.shape[number] = called[str(axis)]
 
 
 def open_onnx(path: Path, reader: Reader) -> OnnxReader:

@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -63,16 +64,35 @@ def export(run: Path, out: Path, *, runtime: Path | None = None) -> None:
         onnx.export(run)
     out.parent.mkdir(parents=True, exist_ok=True)
     with safeio.new_folder(out) as folder:
-        (folder / "runtime").mkdir()
-        versions = _copied(runtime, folder) if runtime else _fetched(folder)
-        _copy_model(run / FOLDER, folder / "model")
-        static = resources.files("filiberto.publish") / "static"
-        for name in _STATIC:
-            (folder / name).write_bytes((static / name).read_bytes())
-        weight = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-        (folder / "index.html").write_text(index(run, megabytes=weight / 1e6), encoding="utf-8")
-        safeio.write_json(folder / PAGE_FILE, {"filiberto": __version__, "runtime": versions})
-    say(f"{out}: {weight / 1e6:.1f} MB. Look at it: python -m http.server --directory {out}")
+        megabytes = write(folder, run, runtime=runtime)
+    say(f"{out}: {megabytes:.1f} MB. Look at it: python -m http.server --directory {out}")
+
+
+def write(
+    folder: Path, run: Path, *, runtime: Path | None, file_hosts: Sequence[str] = ()
+) -> float:
+    """Fill an empty folder with the page of a run whose export is of its model.
+
+    Args:
+        folder: to be filled.
+        run: a finished run.
+        runtime: as for `export`.
+        file_hosts: origins from which the server of the page may send its files.
+
+    Returns:
+        What the page weighs, in megabytes.
+    """
+    (folder / "runtime").mkdir()
+    versions = _copied(runtime, folder) if runtime else _fetched(folder)
+    _copy_model(run / FOLDER, folder / "model")
+    static = resources.files("filiberto.publish") / "static"
+    for name in _STATIC:
+        (folder / name).write_bytes((static / name).read_bytes())
+    megabytes = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file()) / 1e6
+    html = index(run, megabytes=megabytes, file_hosts=file_hosts)
+    (folder / "index.html").write_text(html, encoding="utf-8")
+    safeio.write_json(folder / PAGE_FILE, {"filiberto": __version__, "runtime": versions})
+    return megabytes
 
 
 def _copy_model(export: Path, folder: Path) -> None:
@@ -81,13 +101,14 @@ def _copy_model(export: Path, folder: Path) -> None:
         shutil.copyfile(export / name, folder / name)
 
 
-def index(run: Path, *, megabytes: float | None) -> str:
+def index(run: Path, *, megabytes: float | None, file_hosts: Sequence[str] = ()) -> str:
     """index.html, with the run's prompts as examples.
 
     Args:
         run: a run, or a model folder.
         megabytes: what the page fetches where its model runs in the browser; None where it runs
             on the machine that serves it.
+        file_hosts: as for `write`.
     """
     import jinja2
 
@@ -109,6 +130,7 @@ def index(run: Path, *, megabytes: float | None) -> str:
         mask=bpe.special_tokens(model_folder(run))["<mask>"],
         examples=[prompt["text"] for prompt in metrics.get("prompts", ())],
         megabytes=megabytes,
+        file_hosts=file_hosts,
         version=__version__,
     )
 
