@@ -189,6 +189,9 @@ def test_a_run_without_a_report_or_prompts_is_refused(run: Path) -> None:
     evaluate.build(run, settings=EvaluateConfig(max_bytes=3_000, likelihood_words=20))
     with pytest.raises(UsageError, match="has no prompts"):
         prompt_sheet.write(run, out=None)
+    for folder in (run, Path("/")):
+        with pytest.raises(UsageError, match="is a folder"):
+            prompt_sheet.write(run, out=folder)
     shutil.rmtree(run / "report")
     with pytest.raises(UnfinishedStageError, match="report is unfinished"):
         prompt_sheet.write(run, out=None)

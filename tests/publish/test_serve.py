@@ -41,6 +41,7 @@ def serving(run: Path, *flags: str) -> Iterator[tuple[int, subprocess.Popen[str]
     )
     try:
         assert process.stdout is not None
+        assert process.stdout.readline() == f"opening {run}\n"
         line = process.stdout.readline()
         found = re.search(r"(http://[^ ]*?:(\d+)/\S*)", line)
         assert found, line + (process.stderr.read() if process.stderr else "")

@@ -96,6 +96,9 @@ def test_a_person_can_make_blanks_fill_them_and_ask_for_more(opened: Tab) -> Non
     assert opened.js(text) == "ciao <mask> va?"
     opened.call("Input.dispatchKeyEvent", type="keyDown", modifiers=1, code="KeyB", key="b")
     assert opened.js(text).count("<mask>") == 2
+    asked(opened, "Anna ___ il libro")
+    assert opened.js(text) == "Anna <mask> il libro"
+    assert opened.js("document.querySelectorAll('#blanks button').length") == 8
     asked(opened, "parola " * 200)
     assert "Too long" in opened.js("document.getElementById('status').textContent")
 
@@ -132,6 +135,11 @@ def test_bad_input_is_refused_by_name(run: Path, tmp_path: Path) -> None:
     (tmp_path / "full" / "thesis.txt").write_text("mine")
     with pytest.raises(OtherRunError, match="no page of filiberto"):
         page.export(run, tmp_path / "full")
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(UsageError, match="file is a file"):
+        page.export(run, tmp_path / "file")
+    with pytest.raises(UsageError, match="nowhere is no folder"):
+        page.export(run, tmp_path / "out", runtime=tmp_path / "nowhere")
     (tmp_path / "half").mkdir()
     (tmp_path / "half" / "ort.wasm.min.mjs").write_text("")
     with pytest.raises(UsageError, match=r"has no ort-wasm-simd-threaded\.mjs, "):

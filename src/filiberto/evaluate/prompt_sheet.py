@@ -31,8 +31,10 @@ def write(run: Path, *, out: Path | None) -> None:
 
     Raises:
         UnfinishedStageError: there is no report.
-        UsageError: the report has no prompts.
+        UsageError: the report has no prompts, or `out` is a folder.
     """
+    if out is not None and out.is_dir():
+        raise UsageError(f"{out} is a folder", hint=f"name a file: --out {out / SHEET.name}")
     text = page(run.resolve().name, _prompts(run), marks.of(run))
     if out is None:
         with lock.own(run):

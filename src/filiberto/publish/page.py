@@ -50,10 +50,12 @@ def export(run: Path, out: Path, *, runtime: Path | None = None) -> None:
         runtime: folder of the files of RUNTIME; None to fetch them by npm.
 
     Raises:
-        UsageError: there is no npm, or a file of the runtime is missing.
+        UsageError: there is no npm, a file of the runtime is missing, or `out` is a file.
         TryAgainError: npm cannot fetch.
         OtherRunError: `out` is something else.
     """
+    if out.is_file():
+        raise UsageError(f"{out} is a file", hint="--page takes the folder to make")
     if out.exists() and not (out / PAGE_FILE).is_file() and any(out.iterdir()):
         raise OtherRunError(
             f"{out} is not empty and no page of filiberto", hint="name a new folder"
@@ -140,8 +142,8 @@ def _copied(source: Path, folder: Path) -> list[str]:
     names = [name for names in RUNTIME.values() for name in names]
     if missing := [name for name in names if not (source / name).is_file()]:
         raise UsageError(
-            f"{source} has no {', '.join(missing)}",
-            hint=f"--runtime takes a folder with {', '.join(names)}",
+            f"{source} has no {', '.join(missing)}" if source.is_dir() else f"{source} is no folder",
+            hint="--runtime takes one that has all of a page's libraries, such as its runtime/",
         )
     for name in names:
         shutil.copyfile(source / name, folder / "runtime" / name)

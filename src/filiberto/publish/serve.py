@@ -69,6 +69,7 @@ def serve(
         )
     import uvicorn
 
+    say(f"opening {run}")
     readers = [(name_of(str(run)), _reader(run))]
     if against is not None:
         readers.append((name_of(against), load_reader(folder_of(against))))

@@ -44,6 +44,12 @@ function makeBlank() {
   ask();
 }
 
+// Three underscores, which every keyboard has, are a blank as soon as they are typed.
+function takeUnderscores() {
+  const place = text.value.indexOf("___");
+  if (place >= 0) text.setRangeText(MASK, place, place + 3, "end");
+}
+
 function fillIn(number, word) {
   let seen = -1;
   text.value = text.value.replaceAll(MASK, (found) => (++seen === number ? word : found));
@@ -126,13 +132,16 @@ model.addEventListener("message", ({ data }) => {
   const longest = data.models.find((one) => one.longest)?.longest;
   if (longest) tell(`Too long: the model reads ${longest} tokens.`, { wrong: true });
   else if (data.models[0].blanks.length) tell(`${Math.round(data.milliseconds)} ms`);
-  else tell(`No blank: put ${MASK} in the place of a word.`);
+  else tell(`No blank: put ___ in the place of a word.`);
 });
 model.addEventListener("error", (event) => {
   tell(`The model did not start: ${event.message || "its files cannot be read"}`, { wrong: true });
 });
 
-text.addEventListener("input", ask);
+text.addEventListener("input", () => {
+  takeUnderscores();
+  ask();
+});
 count.addEventListener("input", () => {
   $("shown").textContent = count.value;
   ask();
