@@ -10,7 +10,7 @@ from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
-from filiberto.config import Recipe, setting_docs
+from filiberto.config import SECTIONS, Recipe, setting_docs
 from filiberto.errors import UsageError
 
 # The flags each command takes, beside those of its own section (`run` takes all sections).
@@ -133,10 +133,43 @@ def parse_stage(
     ]
     return tyro.cli(
         dataclasses.make_dataclass(command, flags, frozen=True, kw_only=True),
-        args=arguments,
+        args=_gathered(arguments, several=_of_several_values(base)),
         prog=f"filiberto {command}",
         description=description,
     )
+
+
+def _of_several_values(recipe: Recipe) -> set[str]:
+    """The flags that take more than one value."""
+    names = [name for name, hint, *_ in _fields(Recipe, recipe) if get_origin(hint) is tuple]
+    for section in SECTIONS:
+        settings = getattr(recipe, section)
+        for name, hint, *_ in _fields(type(settings), settings):
+            if get_origin(hint) is tuple:
+                names += [f"{section}.{name}", *([name] if name in SHORT else [])]
+    return {f"--{name}".replace("_", "-") for name in names}
+
+
+def _gathered(arguments: list[str], *, several: set[str]) -> list[str]:
+    """The words of a command with all values of a flag in one place; of two tyro forgets one.
+
+    --text a --size tiny --text b  ->  --size tiny --text a b
+    """
+    found: list[str] = []
+    values: dict[str, list[str]] = {}
+    into = found
+    for word in arguments:
+        flag, equals, value = word.partition("=")
+        if flag in several:
+            into = values.setdefault(flag, [])
+            if equals:
+                into.append(value)
+                into = found
+            continue
+        if word.startswith("-"):
+            into = found
+        into.append(word)
+    return [*found, *(word for flag, some in values.items() for word in (flag, *some))]
 
 
 def _fields(section: type, values: Any) -> list[tuple[str, Any, str | None, Any]]:

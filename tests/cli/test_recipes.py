@@ -1,5 +1,6 @@
 """Where a setting comes from: flags before recipes before defaults, and short flags."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -142,6 +143,34 @@ def test_a_short_flag_is_the_setting_of_its_section(
     outcome = command("corpus", "it", "--text", text, *flags, *skip)
     assert outcome.code == 0, outcome.err
     assert recipe_in("it")[section].items() >= value.items()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--text", "a.txt", "--seed", "3", "--text", "b.txt"),
+        ("--text", "a.txt", "b.txt", "--seed", "3"),
+        ("--text=a.txt", "--text=b.txt", "--seed=3"),
+        ("--seed", "3", "--text", "a.txt", "--text=b.txt"),
+    ],
+)
+def test_values_of_a_flag_that_is_given_twice_add_up(
+    command: Command, text: str, words: tuple[str, ...]
+) -> None:
+    for name in ("a.txt", "b.txt"):
+        shutil.copyfile(text, name)
+    assert command("corpus", "it", *words).code == 0
+    recipe = load_recipe(Path("it/recipe.toml"))
+    assert (recipe.text, recipe.seed) == (("a.txt", "b.txt"), 3)
+
+
+@pytest.mark.parametrize("flag", ["against", "evaluate.against"])
+def test_two_models_to_compare_with_may_be_named_by_two_flags(
+    command: Command, flag: str, mini_run: Path
+) -> None:
+    shutil.copytree(mini_run, "it")
+    outcome = command("evaluate", "it", f"--{flag}", "./one", f"--{flag}", "./two")
+    assert "./one: no such folder" in outcome.err
 
 
 def test_weights_are_a_daily_flag_and_shown_in_a_table(command: Command, text: str) -> None:

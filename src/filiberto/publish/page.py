@@ -141,8 +141,9 @@ def _copied(source: Path, folder: Path) -> list[str]:
     """The runtime from a folder that has its files."""
     names = [name for names in RUNTIME.values() for name in names]
     if missing := [name for name in names if not (source / name).is_file()]:
+        lacks = f"has no {', '.join(missing)}" if source.is_dir() else "is no folder"
         raise UsageError(
-            f"{source} has no {', '.join(missing)}" if source.is_dir() else f"{source} is no folder",
+            f"{source} {lacks}",
             hint="--runtime takes one that has all of a page's libraries, such as its runtime/",
         )
     for name in names:
