@@ -141,3 +141,13 @@ def test_no_file_says_where_it_was_made(run: Path) -> None:
         data = (run / "export" / name).read_bytes()
         for place in (sysconfig.get_path("purelib"), str(run.parent), str(Path.home()), '.py"'):
             assert place.encode() not in data, (name, place)
+
+
+def test_a_model_without_its_text_is_exported_and_what_was_not_measured_is_said(
+    run: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(run / "model", tmp_path / "it" / "model")
+    done = filiberto("export", tmp_path / "it", "--onnx")
+    assert done.returncode == 0, done.stderr
+    assert "not measured, for there is no validation text" in done.stdout
+    assert (tmp_path / "it" / "export" / INT8).read_bytes() == (run / "export" / INT8).read_bytes()

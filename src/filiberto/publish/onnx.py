@@ -216,6 +216,8 @@ def _table(rows: Sequence[dict[str, Any]], apart: float) -> Iterator[str]:
     first, *_, last = (row.get("bits_per_byte") for row in rows)
     if first and last:
         yield f"int8: costs {last - first:+.3f} bits per byte ({100 * (last / first - 1):+.1f} %)"
+    else:
+        yield "int8: what it costs was not measured, for there is no validation text beside the model"
 
 
 @contextlib.contextmanager
