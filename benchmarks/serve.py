@@ -68,7 +68,7 @@ def timed(readers: dict[str, Reader], text: str) -> dict[str, dict[str, float]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", type=Path)
-    parser.add_argument("--size", default="base")
+    parser.add_argument("--size", default="base", choices=SIZES)
     parser.add_argument("--threads", type=int, default=2)
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)

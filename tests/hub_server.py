@@ -19,6 +19,8 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 COMMIT = "c0ffee" * 6 + "cafe"
+TEMPLATE = ("README.md", "index.html", "style.css")
+"""What a new static Space has."""
 PAGE = 3
 
 
@@ -43,6 +45,8 @@ class Hub:
     """Of the models; the others say that they are private."""
     commits: list[set[str]] = field(default_factory=list)
     """The files that each commit to a model has brought."""
+    untouched: set[str] = field(default_factory=set)
+    """Models and Spaces without a commit after the one that made them."""
     blobs: dict[str, bytes] = field(default_factory=dict)
     """What was uploaded by its SHA-256, before a commit names it."""
     uploads_left: int | None = None
@@ -189,7 +193,11 @@ class _Handler(BaseHTTPRequestHandler):
                 return True
             if not there and self._asks_public():
                 hub.public.add(name)
-            hub.models.setdefault(name, {".gitattributes": b"*.safetensors filter=lfs\n"})
+            if not there:
+                hub.untouched.add(name)
+                hub.models[name] = {".gitattributes": b"*.safetensors filter=lfs\n"}
+            if not there and name.startswith("spaces/"):
+                hub.models[name] |= dict.fromkeys(TEMPLATE, b"<!-- the Hub's own -->")
             self._json({"url": f"{hub.url}/{name}"}, status=409 if there else 200)
             return True
         if path == "/api/validate-yaml":
@@ -222,6 +230,10 @@ class _Handler(BaseHTTPRequestHandler):
             )
         elif rest.startswith("/commit/"):
             self._commit(name)
+        elif rest.startswith("/commits/"):
+            ids = [self._head(name), COMMIT][name in hub.untouched :]
+            about = {"authors": [], "date": "2026-01-01T00:00:00.000Z", "title": "", "message": ""}
+            self._json([{"id": commit, **about} for commit in ids])
         elif rest.startswith("/paths-info/"):
             asked = json.loads(self._body)["paths"] if self._body[:1] == b"{" else []
             asked = asked or parse_qs(self._body.decode())["paths"]
@@ -272,6 +284,7 @@ class _Handler(BaseHTTPRequestHandler):
                 for path in there:
                     del files[path]
         self.state.models[name] = files
+        self.state.untouched.discard(name)
         self.state.commits.append(brought)
         head = self._head(name)
         answer = {"success": True, "commitOid": head}

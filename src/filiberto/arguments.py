@@ -6,6 +6,7 @@ recipe, argv  ->  parse  ->  overridden  ->  recipe
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
@@ -118,39 +119,44 @@ def parse_stage(
     # A setting that has a short flag is told once.
     helping = not {"-h", "--help"}.isdisjoint(arguments)
     told = {(section, name) for name, section in SHORT.items() if helping and name in names}
-    settings = _fields(Recipe, base)
     fields = [
         *_fields(StageArguments, StageArguments()),
-        *settings,
+        *_fields(Recipe, base),
         *(_short_field(name, section, base) for name, section in SHORT.items()),
     ]
     flags = [
         _section(name, default, hidden={n for section, n in told if section == name})
         if dataclasses.is_dataclass(default)
-        else _flag(name, hint, doc, default, both_ways=(name, hint, doc, default) in settings)
+        else _flag(name, hint, doc, default, both_ways=hasattr(base, name))
         for name, hint, doc, default in fields
         if name in names
     ]
     return tyro.cli(
         dataclasses.make_dataclass(command, flags, frozen=True, kw_only=True),
-        args=_gathered(arguments, several=_of_several_values(base)),
+        args=_gathered(arguments, several=_of_several_values(base, names)),
         prog=f"filiberto {command}",
         description=description,
     )
 
 
-def _of_several_values(recipe: Recipe) -> set[str]:
-    """The flags that take more than one value."""
-    names = [name for name, hint, *_ in _fields(Recipe, recipe) if get_origin(hint) is tuple]
+def _of_several_values(recipe: Recipe, names: Sequence[str]) -> dict[str, str]:
+    """The flags that take more than one value, each by its short name where a command has it."""
+    flags = {name: name for name, hint, *_ in _fields(Recipe, recipe) if get_origin(hint) is tuple}
     for section in SECTIONS:
         settings = getattr(recipe, section)
         for name, hint, *_ in _fields(type(settings), settings):
             if get_origin(hint) is tuple:
-                names += [f"{section}.{name}", *([name] if name in SHORT else [])]
-    return {f"--{name}".replace("_", "-") for name in names}
+                long = f"{section}.{name}"
+                short = name if SHORT.get(name) == section and name in names else long
+                flags |= {long: short, short: short}
+    return {_dashed(name): _dashed(short) for name, short in flags.items()}
 
 
-def _gathered(arguments: list[str], *, several: set[str]) -> list[str]:
+def _dashed(name: str) -> str:
+    return f"--{name}".replace("_", "-")
+
+
+def _gathered(arguments: list[str], *, several: dict[str, str]) -> list[str]:
     """The words of a command with all values of a flag in one place; of two tyro forgets one.
 
     --text a --size tiny --text b  ->  --size tiny --text a b
@@ -160,8 +166,8 @@ def _gathered(arguments: list[str], *, several: set[str]) -> list[str]:
     into = found
     for word in arguments:
         flag, equals, value = word.partition("=")
-        if flag in several:
-            into = values.setdefault(flag, [])
+        if known := several.get(flag.replace("_", "-")):
+            into = values.setdefault(known, [])
             if equals:
                 into.append(value)
                 into = found
@@ -184,12 +190,12 @@ def _fields(section: type, values: Any) -> list[tuple[str, Any, str | None, Any]
 def _short_field(name: str, section: str, base: Recipe) -> tuple[str, Any, str | None, Any]:
     """A setting of a section as a flag of its own, unset where it is not given."""
     settings = getattr(base, section)
-    hint, doc = next(
-        (hint, doc) for key, hint, doc, _ in _fields(type(settings), settings) if key == name
+    hint, doc, value = next(
+        found for key, *found in _fields(type(settings), settings) if key == name
     )
-    long = f"--{section}.{name}".replace("_", "-")
-    unset = (hint, False) if hint is bool else (hint | None, None)
-    return name, unset[0], f"{doc} Short for {long}.", unset[1]
+    long = _dashed(f"{section}.{name}")
+    told = f"{doc} Short for {long}{f' (default: {value})' if _is_told(value) else ''}."
+    return (name, bool, told, False) if hint is bool else (name, hint | None, told, None)
 
 
 def _section(name: str, values: Any, *, hidden: set[str]) -> tuple[str, Any, Any]:
@@ -226,9 +232,14 @@ def _flag(
     about = conf.arg(
         help=doc,
         metavar="RUN" if name == "run" else None if hint is bool else _metavar(hint),
-        help_behavior_hint="" if default is False or default in (None, "", ()) else None,
+        help_behavior_hint=None if _is_told(default) else "",
     )
     return name, Annotated[hint, about, *markers], dataclasses.field(default=default)
+
+
+def _is_told(default: Any) -> bool:
+    """Whether a default says something in the help."""
+    return default is not False and default not in (None, "", ())
 
 
 def _metavar(hint: Any) -> str:

@@ -282,8 +282,8 @@ def _measured(recipe: Recipe, base: Recipe, named: Any) -> Recipe:
     """A recipe with the model that `filiberto evaluate MODEL --out DIR` names.
 
     Raises:
-        UsageError: a run is of another language, or to be measured on text that it was not made
-            from; or a model is, on no text.
+        UsageError: what is named is no run, and no folder for its report is; a run is of another
+            language, or to be measured on text that it was not made from; or a model is, on none.
         UnfinishedStageError: the run has no finished model.
     """
     from filiberto.runfolder import manifest

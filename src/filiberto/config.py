@@ -193,11 +193,11 @@ class EvaluateConfig:
     """TOML file of prompts with accepted answers; 'auto' takes the article's four where the
     language is Italian, else none."""
     max_bytes: int = 500_000
-    """Bytes of validation text that bits per byte are measured on, whole documents."""
+    """Bytes of text, of a run's its validation text, that is measured on, whole documents."""
     word_share: float = 0.15
     """Share of the words that are hidden and scored (0 to 1), chosen by hash."""
     likelihood_words: int = 2_000
-    """About how many words of validation text are guessed one at a time, all others shown, for the
+    """About how many words of that text are guessed one at a time, all others shown, for the
     pseudo-log-likelihood."""
     pairs: tuple[str, ...] = ()
     """Files of minimal pairs, of which the model must find the good sentence likelier: lines of

@@ -91,8 +91,9 @@ def progress(what: str, *, total: float, unit: str, done: float = 0.0) -> Iterat
     if _silent:
         yield lambda amount, note="", *, total=None: None
         return
-    # Of a notebook's `!command` too, for which a terminal is feigned.
-    in_notebook = "ipykernel" in sys.modules or "JPY_PARENT_PID" in os.environ
+    # A notebook feigns a terminal for its `!commands`.
+    of_command = sys.stderr.isatty() and "JPY_PARENT_PID" in os.environ
+    in_notebook = "ipykernel" in sys.modules or of_command
     if sys.stderr.isatty() and not in_notebook:
         with _bar(what, total=total, unit=unit, done=done) as advance:
             yield advance

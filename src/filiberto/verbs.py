@@ -135,13 +135,14 @@ class PublishArguments:
     """Licence of the text; unset, that of its data set where it is from the Hub."""
     space: bool = False
     """Make a static Space of the same name too: the page that runs the model in its reader's
-    browser, as `filiberto export RUN --page FOLDER` makes it."""
+    browser, as `filiberto export RUN --page FOLDER` makes it, with the same needs: npm or
+    --runtime, and filiberto[onnx] where RUN has no export yet."""
     runtime: Path | None = None
     """For --space, as for `filiberto export`: folder with the page's libraries."""
     dry_run: bool = False
     """Show every file and its size, and send nothing."""
     force: bool = False
-    """Write into a repository that holds something else than a model of filiberto."""
+    """Write into a repository that holds nothing of filiberto."""
 
 
 def publish(arguments: list[str]) -> None:

@@ -58,8 +58,30 @@ def test_every_command_has_help(command: Command, name: str) -> None:
     assert not Path("runs").exists()
 
 
+@pytest.mark.parametrize("flag", ["--help", "--help-all"])
+def test_help_tells_the_default_of_a_setting_with_a_short_flag(
+    command: Command, flag: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")  # or it stands in columns
+    told = " ".join(command("run", flag).out.split())
+    for name, value in (("train.architecture", "modernbert"), ("corpus.text-field", "text")):
+        assert f"Short for --{name} (default: {value})." in told
+
+
 @pytest.mark.parametrize(
-    "name", [*COMMANDS, "fill", "prompts", "look", "publish", "export", "serve", "tune", "resume"]
+    "name",
+    [
+        *COMMANDS,
+        "fill",
+        "prompts",
+        "look",
+        "publish",
+        "export",
+        "serve",
+        "tune",
+        "resume",
+        "finish",
+    ],
 )
 def test_help_names_a_flag_once_and_no_default_that_is_none(command: Command, name: str) -> None:
     told = command(name, "--help").out

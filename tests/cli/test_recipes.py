@@ -152,6 +152,7 @@ def test_a_short_flag_is_the_setting_of_its_section(
         ("--text", "a.txt", "b.txt", "--seed", "3"),
         ("--text=a.txt", "--text=b.txt", "--seed=3"),
         ("--seed", "3", "--text", "a.txt", "--text=b.txt"),
+        ("--seed", "3", "--text", "a.txt", "--text=b.txt", "--corpus.text_field", "text"),
     ],
 )
 def test_values_of_a_flag_that_is_given_twice_add_up(
@@ -164,13 +165,26 @@ def test_values_of_a_flag_that_is_given_twice_add_up(
     assert (recipe.text, recipe.seed) == (("a.txt", "b.txt"), 3)
 
 
-@pytest.mark.parametrize("flag", ["against", "evaluate.against"])
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ("--against", "--against"),
+        ("--evaluate.against", "--evaluate.against"),
+        ("--against", "--evaluate.against"),
+    ],
+)
 def test_two_models_to_compare_with_may_be_named_by_two_flags(
-    command: Command, flag: str, mini_run: Path
+    command: Command, flags: tuple[str, str], mini_run: Path
 ) -> None:
     shutil.copytree(mini_run, "it")
-    outcome = command("evaluate", "it", f"--{flag}", "./one", f"--{flag}", "./two")
+    outcome = command("evaluate", "it", flags[0], "./one", flags[1], "./two")
     assert "./one: no such folder" in outcome.err
+
+
+def test_a_flag_is_known_by_dashes_and_by_underscores(command: Command, text: str) -> None:
+    rules = ("--corpus.skip_rules", "leak", "--corpus.skip-rules", "near_duplicate")
+    assert command("corpus", "it", "--text", text, *rules).code == 0
+    assert recipe_in("it")["corpus"]["skip_rules"] == ["leak", "near_duplicate"]
 
 
 def test_weights_are_a_daily_flag_and_shown_in_a_table(command: Command, text: str) -> None:

@@ -6,6 +6,7 @@ model/ + corpus/ + prompts, pairs, labelled text, other models -> report/metrics
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -131,7 +132,11 @@ def run(recipe: Recipe, run: Path, *, force: bool = False) -> Manifest:
         from filiberto.evaluate.elsewhere import folder_of
 
         folder_of(recipe.evaluate.model)  # or refused before anything is read
-        corpus.run(recipe, run, force=False)
+        # No side of it is kept from another: all is measured.
+        rules = dataclasses.replace(
+            recipe.corpus, skip_rules=tuple(dict.fromkeys((*recipe.corpus.skip_rules, "leak")))
+        )
+        corpus.run(dataclasses.replace(recipe, corpus=rules), run, force=False)
     done = build(
         run,
         settings=recipe.evaluate,

@@ -47,12 +47,7 @@ def files_of(run: Path) -> Files:
         UnfinishedStageError: model or report is not finished, or the report is of another model.
         StateError: a file of the two is not what was written.
     """
-    model, report = manifest.require(run, "model"), manifest.require(run, "report")
-    if report.inputs.get("model") != model.content:
-        raise UnfinishedStageError(
-            f"{run / 'report'} is about another model than {run / 'model'}",
-            hint=f"measure this one first: filiberto evaluate {run}",
-        )
+    model, report = check_finished(run)
     _verify(run / "model", model, hint="take it from a backup")
     _verify(run / "report", report, hint=f"filiberto evaluate {run} --force")
     found: Files = {name: run / "model" / name for name in model.files if name != CARD}
@@ -68,6 +63,21 @@ def files_of(run: Path) -> Files:
     if (run / RECIPE_FILE).is_file():
         found[RECIPE_FILE] = _recipe(run / RECIPE_FILE)
     return {name: _without_paths(name, file) for name, file in found.items()}
+
+
+def check_finished(run: Path) -> tuple[Manifest, Manifest]:
+    """The manifests of the model and of the report on it.
+
+    Raises:
+        UnfinishedStageError: one of them is not finished, or the report is of another model.
+    """
+    model, report = manifest.require(run, "model"), manifest.require(run, "report")
+    if report.inputs.get("model") != model.content:
+        raise UnfinishedStageError(
+            f"{run / 'report'} is about another model than {run / 'model'}",
+            hint=f"measure this one first: filiberto evaluate {run}",
+        )
+    return model, report
 
 
 def size_of(file: Path | bytes) -> int:

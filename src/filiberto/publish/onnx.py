@@ -217,7 +217,7 @@ def _table(rows: Sequence[dict[str, Any]], apart: float) -> Iterator[str]:
     if first and last:
         yield f"int8: costs {last - first:+.3f} bits per byte ({100 * (last / first - 1):+.1f} %)"
     else:
-        yield "int8: what it costs was not measured, for there is no validation text beside the model"
+        yield "int8: its cost was not measured, for there is no validation text beside the model"
 
 
 @contextlib.contextmanager

@@ -15,7 +15,6 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -38,6 +37,7 @@ RUNTIME = {
 }
 """npm packages, and the files of their `dist` that the page needs."""
 
+_LIBRARIES = [name for names in RUNTIME.values() for name in names]
 _STATIC = ("page.css", "page.js", "model.js")
 
 
@@ -60,26 +60,25 @@ def export(run: Path, out: Path, *, runtime: Path | None = None) -> None:
         raise OtherRunError(
             f"{out} is not empty and no page of filiberto", hint="name a new folder"
         )
+    check_runtime(runtime)
     if not is_current(run):
         from filiberto.publish import onnx
 
         onnx.export(run)
     out.parent.mkdir(parents=True, exist_ok=True)
     with safeio.new_folder(out) as folder:
-        megabytes = write(folder, run, runtime=runtime)
+        megabytes = write(folder, run, name=run.resolve().name, runtime=runtime)
     say(f"{out}: {megabytes:.1f} MB. Look at it: python -m http.server --directory {out}")
 
 
-def write(
-    folder: Path, run: Path, *, runtime: Path | None, file_hosts: Sequence[str] = ()
-) -> float:
+def write(folder: Path, run: Path, *, name: str, runtime: Path | None) -> float:
     """Fill an empty folder with the page of a run whose export is of its model.
 
     Args:
         folder: to be filled.
         run: a finished run.
+        name: of the model, at the head of the page.
         runtime: as for `export`.
-        file_hosts: origins from which the server of the page may send its files.
 
     Returns:
         What the page weighs, in megabytes.
@@ -88,10 +87,10 @@ def write(
     versions = _copied(runtime, folder) if runtime else _fetched(folder)
     _copy_model(run / FOLDER, folder / "model")
     static = resources.files("filiberto.publish") / "static"
-    for name in _STATIC:
-        (folder / name).write_bytes((static / name).read_bytes())
+    for file in _STATIC:
+        (folder / file).write_bytes((static / file).read_bytes())
     megabytes = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file()) / 1e6
-    html = index(run, megabytes=megabytes, file_hosts=file_hosts)
+    html = index(run, name=name, megabytes=megabytes)
     (folder / "index.html").write_text(html, encoding="utf-8")
     safeio.write_json(folder / PAGE_FILE, {"filiberto": __version__, "runtime": versions})
     return megabytes
@@ -103,14 +102,14 @@ def _copy_model(export: Path, folder: Path) -> None:
         shutil.copyfile(export / name, folder / name)
 
 
-def index(run: Path, *, megabytes: float | None, file_hosts: Sequence[str] = ()) -> str:
+def index(run: Path, *, name: str, megabytes: float | None) -> str:
     """index.html, with the run's prompts as examples.
 
     Args:
         run: a run, or a model folder.
+        name: of the model.
         megabytes: what the page fetches where its model runs in the browser; None where it runs
             on the machine that serves it.
-        file_hosts: as for `write`.
     """
     import jinja2
 
@@ -126,39 +125,50 @@ def index(run: Path, *, megabytes: float | None, file_hosts: Sequence[str] = ())
         hint = f"make it again: filiberto evaluate {run} --force"
         metrics = safeio.read_json(run / "report" / "metrics.json", hint=hint)
     return environment.get_template("index.html.jinja").render(
-        name=run.resolve().name,
+        name=name,
         language=history.language,
         code=history.code,
         mask=bpe.special_tokens(model_folder(run))["<mask>"],
         examples=[prompt["text"] for prompt in metrics.get("prompts", ())],
         megabytes=megabytes,
-        file_hosts=file_hosts,
         version=__version__,
     )
 
 
-def _copied(source: Path, folder: Path) -> list[str]:
-    """The runtime from a folder that has its files."""
-    names = [name for names in RUNTIME.values() for name in names]
-    if missing := [name for name in names if not (source / name).is_file()]:
+def check_runtime(source: Path | None) -> None:
+    """Refuse what `write` could not take its libraries from.
+
+    Args:
+        source: as `runtime` for `export`.
+
+    Raises:
+        UsageError: the folder lacks one, or there is no npm to fetch them.
+    """
+    if source is None:
+        if shutil.which("npm") is None:
+            raise UsageError(
+                "the page's libraries are fetched by npm, and there is none",
+                hint="install Node.js, or name a folder that has them: --runtime FOLDER",
+            )
+        return
+    if missing := [name for name in _LIBRARIES if not (source / name).is_file()]:
         lacks = f"has no {', '.join(missing)}" if source.is_dir() else "is no folder"
         raise UsageError(
             f"{source} {lacks}",
             hint="--runtime takes one that has all of a page's libraries, such as its runtime/",
         )
-    for name in names:
+
+
+def _copied(source: Path, folder: Path) -> list[str]:
+    """The runtime from a folder that has its files."""
+    for name in _LIBRARIES:
         shutil.copyfile(source / name, folder / "runtime" / name)
     return [f"from {source.resolve().name}"]
 
 
 def _fetched(folder: Path) -> list[str]:
     """The runtime by npm, with what each package says of itself."""
-    npm = shutil.which("npm")
-    if npm is None:
-        raise UsageError(
-            "the page's libraries are fetched by npm, and there is none",
-            hint="install Node.js, or name a folder that has them: --runtime FOLDER",
-        )
+    npm = str(shutil.which("npm"))
     versions = []
     with tempfile.TemporaryDirectory() as place:
         for package, names in RUNTIME.items():

@@ -105,7 +105,7 @@ def app(run: Path, readers: Sequence[tuple[str, Reader]]) -> Any:
     from starlette.responses import HTMLResponse, JSONResponse, Response
     from starlette.routing import Route
 
-    html = index(run, megabytes=None)
+    html = index(run, name=run.resolve().name, megabytes=None)
     static = resources.files("filiberto.publish") / "static"
     turn = asyncio.Lock()
     waiting = 0

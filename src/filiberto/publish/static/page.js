@@ -11,9 +11,23 @@ let asked = 0; // number of the newest question; older answers are dropped
 let ready = false;
 let timer;
 
+// Underscores, which every keyboard has, are a blank where there are three or more.
+function withBlanks(some) {
+  return some.replaceAll(/_{3,}/g, MASK).replaceAll(`${MASK}_`, MASK);
+}
+
+function takeUnderscores() {
+  const changed = withBlanks(text.value);
+  if (changed === text.value) return;
+  const cursor = withBlanks(text.value.slice(0, text.selectionStart)).length;
+  text.value = changed;
+  text.setSelectionRange(cursor, cursor);
+}
+
 function ask() {
   clearTimeout(timer);
   timer = setTimeout(() => {
+    takeUnderscores();
     const question = { text: text.value, count: Number(count.value) };
     if (ready) model.postMessage({ kind: "fill", number: ++asked, ...question });
   }, DEBOUNCE_MS);
@@ -42,12 +56,6 @@ function makeBlank() {
   text.setRangeText(MASK, start, end, "end");
   text.focus();
   ask();
-}
-
-// Three underscores, which every keyboard has, are a blank as soon as they are typed.
-function takeUnderscores() {
-  const place = text.value.indexOf("___");
-  if (place >= 0) text.setRangeText(MASK, place, place + 3, "end");
 }
 
 function fillIn(number, word) {
@@ -138,10 +146,7 @@ model.addEventListener("error", (event) => {
   tell(`The model did not start: ${event.message || "its files cannot be read"}`, { wrong: true });
 });
 
-text.addEventListener("input", () => {
-  takeUnderscores();
-  ask();
-});
+text.addEventListener("input", ask);
 count.addEventListener("input", () => {
   $("shown").textContent = count.value;
   ask();
