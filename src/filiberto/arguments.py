@@ -191,7 +191,7 @@ def _short_field(name: str, section: str, base: Recipe) -> tuple[str, Any, str |
     """A setting of a section as a flag of its own, unset where it is not given."""
     settings = getattr(base, section)
     hint, doc, value = next(
-        found for key, *found in _fields(type(settings), settings) if key == name
+        field[1:] for field in _fields(type(settings), settings) if field[0] == name
     )
     long = _dashed(f"{section}.{name}")
     told = f"{doc} Short for {long}{f' (default: {value})' if _is_told(value) else ''}."

@@ -87,14 +87,14 @@ def publish(
         _check_token()
     with lock.own(run), tempfile.TemporaryDirectory() as scratch:
         check_finished(run)
-        page: Files = {}
+        repositories: dict[Kind, Files] = {}
         if space:
             page = _page(run, Path(scratch), to=to, licence=licence, runtime=runtime)
+            repositories["space"] = page
         files = files_of(run)
         text_licence = text_licence or _licence_of_text(run)
         card = full_card(run, name=to, files=files, licence=licence, text_licence=text_licence)
-        files = {CARD: card.encode(), **files}
-        repositories: dict[Kind, Files] = {"model": files} | ({"space": page} if page else {})
+        repositories = {"model": {CARD: card.encode(), **files}, **repositories}
         for kind, some in repositories.items():
             check_secrets(some)
             _show(some, place=f"the {'public' if public else 'private'} {_called(kind, to)}")
