@@ -16,7 +16,7 @@ from transformers import AutoModelForMaskedLM, AutoTokenizer, RobertaConfig, Rob
 
 from filiberto.errors import UnfinishedStageError, UsageError
 from filiberto.evaluate.model import load_reader
-from filiberto.publish.onnx import FP32, INT8, MOST_LOGITS_APART, export, write
+from filiberto.publish.onnx import FP32, INT8, MOST_LOGITS_APART, _table, export, write
 from tests.conftest import filiberto
 
 TEXTS = ["Anna <mask> il libro oggi", "Luca", "Marta cerca la chiave e poi <mask> a casa."]
@@ -143,12 +143,8 @@ def test_no_file_says_where_it_was_made(run: Path) -> None:
             assert place.encode() not in data, (name, place)
 
 
-def test_a_model_without_its_text_is_exported_and_what_was_not_measured_is_said(
-    run: Path, tmp_path: Path
-) -> None:
-    shutil.copytree(run / "model", tmp_path / "it" / "model")
-    done = filiberto("export", tmp_path / "it", "--onnx")
-    assert done.returncode == 0, done.stderr
-    assert "not measured, for there is no validation text" in done.stdout
-    facts = json.loads((tmp_path / "it" / "export" / "export.json").read_text())
-    assert not [file for file in facts["files"] if "bits_per_byte" in file]
+def test_without_validation_text_it_is_said_that_the_cost_was_not_measured() -> None:
+    rows = [{"name": name, "bytes": 1_000_000, "milliseconds": 2.0} for name in ("a", FP32, INT8)]
+    told = list(_table(rows, 1e-6))
+    assert told[-1].startswith("int8: its cost was not measured")
+    assert all("–" in line for line in told[1:4])
