@@ -13,6 +13,7 @@ import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Literal
 
 from filiberto.errors import UsageError
@@ -285,6 +286,7 @@ class Recipe:
         return dataclasses.replace(self, time=self.time if "time" in names else None, train=train)
 
 
+@cache
 def setting_docs(section: type) -> dict[str, str]:
     """The docstring of each setting of a section, as one line."""
     body = ast.parse(inspect.getsource(section)).body[0]
