@@ -36,7 +36,7 @@ def test_a_tree_has_its_words_without_contractions_and_empty_nodes(tmp_path: Pat
     [
         ("4\tcasa", "9\tcasa", r"line 8: '9\\tcasa"),
         ("\t4\tdet", "\tx\tdet", r"line 6: .* the number of its head"),
-        ("\t0\troot", "\t77\troot", r"heads that are words of the sentence"),
+        ("\t0\troot", "\t77\troot", r"heads and contractions of the sentence's words"),
         ("\tSpaceAfter=No", "", r"line 8: .* ten columns"),
     ],
 )
@@ -65,7 +65,7 @@ def test_entities_are_read_with_tabs_or_spaces(tmp_path: Path) -> None:
     path = tmp_path / "x.tsv"
     path.write_text("-DOCSTART- O\n\nil\tO\nRegno\tLOC\nUnito\tLOC\n\nMaria B-PER\n", "utf-8")
     first, second = read_file(path, "iob")
-    assert first.labels["entity"] == ("O", "B-LOC", "I-LOC")
+    assert first.labels["chunk"] == ("O", "B-LOC", "I-LOC")
     assert second.words == ("Maria",)
     path.write_text("il\tO\nRegno\n", "utf-8")
     with pytest.raises(BadDataError, match="line 2: 'Regno'"):

@@ -12,13 +12,14 @@ import torch
 from filiberto import evaluate
 from filiberto.config import EvaluateConfig
 from filiberto.evaluate import contest, probes, tuning
+from filiberto.evaluate.chunks import ChunkTask
 from filiberto.evaluate.labelled import Labelled, Sentence
 from filiberto.evaluate.model import Reader, load_reader
 from filiberto.evaluate.parsing import ParseTask
 from filiberto.evaluate.pretrained import new_parameters
 from filiberto.evaluate.probes import Contestant, summary
 from filiberto.evaluate.sorting import ClassTask
-from filiberto.evaluate.tagging import TagTask, WordTask, right_entities
+from filiberto.evaluate.tagging import TagTask
 from filiberto.evaluate.tasks import Task
 from filiberto.evaluate.tuning import batch_of, encode, fine_tune, scores
 from filiberto.train import hardware
@@ -41,7 +42,7 @@ def sentence(number: int, *, shuffled: bool = False) -> Sentence:
         "feats": ("Person=1", f"Gender={gender}", f"Gender={gender}"),
         "head": ("0", "3", "1"),
         "deprel": ("root", "det", "obj"),
-        "entity": ("O", "O", "B-LOC" if noun == "strada" else "O"),
+        "chunk": ("O", "O", "B-LOC" if noun == "strada" else "O"),
         "class": (gender,),
     }
     return Sentence(words=words, text=" ".join(words), labels=labels)
@@ -72,7 +73,7 @@ def tuned(task: Task, reader: Reader, folder: Path) -> list[float]:
     return scores(tuning.counts(task, made.model, parts["test"], pad_id=pad_id, machine=machine))
 
 
-@pytest.mark.parametrize("make", [TagTask, WordTask, ParseTask, ClassTask])
+@pytest.mark.parametrize("make", [TagTask, ChunkTask, ParseTask, ClassTask])
 def test_what_follows_from_the_words_is_learned(make: Any, reader: Reader, mini_run: Path) -> None:
     found = tuned(make(labelled()), reader, mini_run / "model")
     assert min(found) > 0.9, found
@@ -90,6 +91,13 @@ def test_words_begin_where_their_letters_do(reader: Reader) -> None:
     assert all(word.startswith(token) for word, token in zip(row.words, tokens, strict=True))
     joined = reader.tokenizer.encode(" ".join(row.words)).ids
     assert found.input_ids == joined
+
+
+def test_words_without_a_space_between_are_read_so(reader: Reader) -> None:
+    row = Sentence(words=("vedo", "casa", ",", "sai"), text="", spaces=(True, False, True, True))
+    (found,) = encode(reader, [row])
+    assert found.input_ids == reader.tokenizer.encode("vedo casa, sai").ids
+    assert reader.tokenizer.decode([found.input_ids[found.first[2]]]) == ","
 
 
 def test_what_is_longer_than_the_model_reads_counts_as_wrong(
@@ -122,18 +130,10 @@ def test_only_the_head_is_new(mini_run: Path) -> None:
     assert not torch.equal(other, trained["embeddings.tok_embeddings.weight"])
 
 
-def test_entities_are_right_as_a_whole_or_not_at_all() -> None:
-    truth = ["B-PER", "I-PER", "O", "B-LOC"]
-    found = right_entities([["B-PER", "O", "O", "B-LOC"]], [truth])
-    # One of two entities, one of two said: F1 = 2 / (2 + 2).
-    assert scores(found) == [0.5]
-    assert scores(right_entities([["O"] * 4], [["O"] * 4])) == [0.0]
-
-
 def test_the_rule_of_the_most_frequent_label_takes_no_model() -> None:
     assert scores(TagTask(labelled()).majority()) == [1.0, 1.0]
     assert scores(ParseTask(labelled()).majority()) == [1.0, 1.0]
-    assert scores(WordTask(labelled()).majority()) == [1.0]
+    assert scores(ChunkTask(labelled()).majority()) == [1.0]
     parts = labelled().parts
     train = [s.labels["class"][0] for s in parts["train"]]
     usual = max(sorted(set(train)), key=train.count)

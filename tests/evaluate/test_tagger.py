@@ -9,28 +9,50 @@ from transformers import pipeline
 from filiberto.errors import OtherRunError
 from filiberto.evaluate import tuning
 from tests.conftest import filiberto
-from tests.evaluate.test_probes import write_bank
+from tests.evaluate.test_probes import sentence
+
+
+def write_trees(path: Path, *, count: int, seed: int) -> None:
+    """`vedo la casa, prendo.`, and with contractions `cerco nella casa.`."""
+    blocks = []
+    for number in range(count):
+        row = sentence(seed + number)
+        verb, article, noun = row.words
+        lines = [f"1\t{verb}\t_\tVERB\t_\t_\t0\troot\t_\t_"]
+        if number % 2:
+            lines += [f"2-3\t{'nella' if article == 'la' else 'nel'}" + "\t_" * 8]
+            lines += ["2\tin\t_\tADP\t_\t_\t1\tcase\t_\t_"]
+        place = len(lines) - number % 2 + 1
+        lines += [f"{place}\t{article}\t_\tDET\t_\t_\t1\tdet\t_\t_"]
+        lines += [f"{place + 1}\t{noun}\t_\tNOUN\t_\t_\t1\tobj\t_\tSpaceAfter=No"]
+        lines += [f"{place + 2}\t.\t_\tPUNCT\t_\t_\t1\tpunct\t_\t_"]
+        blocks.append("\n".join(lines))
+    path.write_text("\n\n".join(blocks) + "\n", encoding="utf-8")
 
 
 @pytest.mark.slow
-def test_a_tagger_is_loaded_by_a_pipeline_and_tags(mini_run: Path, tmp_path: Path) -> None:
-    bank = write_bank(tmp_path / "bank")
-    train, test = (bank / f"toy-ud-{part}.conllu" for part in ("train", "test"))
+def test_a_pipeline_cuts_running_text_into_words_with_their_tags(
+    mini_run: Path, tmp_path: Path
+) -> None:
+    train, test = tmp_path / "toy-train.conllu", tmp_path / "toy-test.conllu"
+    write_trees(train, count=100, seed=0)
+    write_trees(test, count=20, seed=100)
     out = tmp_path / "tagger"
     done = filiberto("tune", mini_run, train, "--test", test, "--out", out)
     assert done.returncode == 0, done.stderr
-    assert "UPOS: dev 100.0 %, test 100.0 %" in done.stdout
-    text = "vedo la strada"
-    tags = pipeline("token-classification", str(out))(text)
-    for word, expected in zip(text.split(), ("VERB", "DET", "NOUN"), strict=True):
-        place = text.index(word)
-        first = next(entry for entry in tags if entry["start"] <= place < entry["end"])
-        assert first["entity"] == expected
+    assert "UPOS F1: dev 100.0 %, test 100.0 %" in done.stdout
+    text = "vedo la strada. cerco nella casa."
+    found = pipeline("token-classification", str(out), aggregation_strategy="simple")(text)
+    tags = [(text[entry["start"] : entry["end"]].strip(), entry["entity_group"]) for entry in found]
+    assert tags == [
+        *(("vedo", "VERB"), ("la", "DET"), ("strada", "NOUN"), (".", "PUNCT")),
+        *(("cerco", "VERB"), ("nella", "ADP+DET"), ("casa", "NOUN"), (".", "PUNCT")),
+    ]
     metrics = json.loads((out / "metrics.json").read_text())
     assert metrics["test"]["mean"] == 1.0
     assert set(metrics["sentences"]) == {"train", "dev", "test"}
     card = (out / "README.md").read_text()
-    assert "UPOS: dev 100.0 %, test 100.0 %" in card
+    assert "UPOS F1: dev 100.0 %, test 100.0 %" in card
     assert str(tmp_path) not in card
 
 
@@ -48,4 +70,4 @@ def test_a_folder_that_holds_something_else_is_left_alone(
     for _ in range(2):  # a tagger is replaced by another
         tune(mini_run, train, dev=None, test=None, out=tmp_path / "tagger")
     config = json.loads((tmp_path / "tagger" / "config.json").read_text())
-    assert config["id2label"] == {"0": "O", "1": "B-LOC"}
+    assert config["id2label"] == {"0": "O", "1": "B-LOC", "2": "I-LOC"}

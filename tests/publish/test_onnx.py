@@ -1,6 +1,7 @@
 """ONNX files, as clients that know nothing of this project use them."""
 
 import json
+import re
 import shutil
 import sys
 import sysconfig
@@ -103,7 +104,7 @@ def test_int8_is_small_and_nearly_as_good_and_what_it_costs_is_told(run: Path) -
     assert int8["bits_per_byte"] != fp32["bits_per_byte"]
     told = (run / "told.txt").read_text()
     assert f"{INT8:<28}{sizes[INT8] / 1e6:>9.1f}" in told
-    assert "int8: costs" in told
+    assert re.search(r"int8: \d\.\d{3} bits per byte, \d\.\d{3} in fp32 \([+-]\d\.\d %\)", told)
 
 
 def test_files_hold_their_weights_and_name_what_clients_look_for(run: Path) -> None:

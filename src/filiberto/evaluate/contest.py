@@ -17,13 +17,14 @@ import numpy as np
 
 from filiberto.console import progress, say
 from filiberto.evaluate import probes, tuning
+from filiberto.evaluate.chunks import ChunkTask
 from filiberto.evaluate.kept import digest_of, kept
 from filiberto.evaluate.labelled import Labelled, Layout
 from filiberto.evaluate.parsing import ParseTask
 from filiberto.evaluate.probes import Contestant
 from filiberto.evaluate.seen import seen_sentences
 from filiberto.evaluate.sorting import ClassTask
-from filiberto.evaluate.tagging import TagTask, WordTask
+from filiberto.evaluate.tagging import TagTask
 from filiberto.evaluate.tasks import Counts, Task
 from filiberto.train import hardware
 
@@ -38,14 +39,14 @@ TITLES = {
 RANDOM, MAJORITY = "same shape, random weights", "most frequent label"
 
 # Raised when a probe comes to give other figures from the same data and weights.
-_VERSION = 1
+_VERSION = 2
 
 
 def tasks_of(labelled: Mapping[Layout, Labelled]) -> list[Task]:
     """What labelled text is good for, by its layout."""
     make: dict[Layout, tuple[Callable[[Labelled], Task], ...]] = {
         "conllu": (TagTask, ParseTask),
-        "iob": (WordTask,),
+        "iob": (ChunkTask,),
         "classes": (ClassTask,),
     }
     return [task(data) for layout, data in labelled.items() for task in make[layout]]

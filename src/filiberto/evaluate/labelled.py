@@ -16,6 +16,7 @@ from typing import Literal
 
 from filiberto.config import EvaluateConfig
 from filiberto.errors import BadDataError, UsageError
+from filiberto.evaluate.spacing import customary_spaces
 
 Part = Literal["train", "dev", "test"]
 Layout = Literal["conllu", "iob", "classes"]
@@ -32,13 +33,15 @@ class Sentence:
     Attributes:
         words: in NFC, none empty.
         text: as it was before it was cut into words, or the words with spaces between.
-        labels: by the name of the layer (`upos`, `feats`, `head`, `deprel`, `entity`) one for each
+        labels: by the name of the layer (`upos`, `feats`, `head`, `deprel`, `chunk`) one for each
             word; the layer `class` has one for the sentence.
+        spaces: whether a space follows each word; None where one follows each.
     """
 
     words: tuple[str, ...]
     text: str
     labels: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    spaces: tuple[bool, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -107,17 +110,10 @@ def read_file(path: Path, layout: Layout) -> list[Sentence]:
         UsageError: there is no such file.
         BadDataError: it is not UTF-8, or a line is not as the layout asks.
     """
-    try:
-        text = unicodedata.normalize("NFC", path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise UsageError(f"{path}: no such file of labelled text") from None
-    except UnicodeDecodeError as error:
-        raise BadDataError(f"{path} is not UTF-8: {error}") from None
-    lines = text.split("\n")
     if layout == "classes":
-        return list(_classes(path, lines))
+        return list(_classes(path, _lines(path)))
     make = _tree if layout == "conllu" else _tagged
-    return [sentence for block in _blocks(lines) if (sentence := make(path, block)).words]
+    return [sentence for block in blocks(path) if (sentence := make(path, block)).words]
 
 
 _SUFFIXES = {"conllu": (".conllu",), "iob": (".tsv", ".txt", ".iob", ".iob2"), "classes": (".tsv",)}
@@ -151,12 +147,13 @@ def set_apart(sentences: Sequence[Sentence]) -> tuple[list[Sentence], list[Sente
 
 
 Block = list[tuple[int, str]]
+"""Numbered lines between blank ones."""
 
 
-def _blocks(lines: Sequence[str]) -> Iterator[Block]:
-    """Numbered lines between blank ones."""
+def blocks(path: Path) -> Iterator[Block]:
+    """The blocks of a file. See `read_file` for what it raises."""
     block: Block = []
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(_lines(path), 1):
         if line.strip():
             block.append((number, line.rstrip("\r")))
         elif block:
@@ -166,13 +163,41 @@ def _blocks(lines: Sequence[str]) -> Iterator[Block]:
         yield block
 
 
-def _tree(path: Path, block: Block) -> Sentence:
-    """A sentence of CoNLL-U; contractions by their parts, empty nodes left out.
+def _lines(path: Path) -> list[str]:
+    try:
+        text = unicodedata.normalize("NFC", path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such file of labelled text") from None
+    except UnicodeDecodeError as error:
+        raise BadDataError(f"{path} is not UTF-8: {error}") from None
+    return text.split("\n")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The ten columns of each word of a sentence, and of each contraction.
+
+    Attributes:
+        text: as the file has it; empty where it has none.
+        contractions: by the number of the first word, from 0: how many words, and the columns.
+    """
+
+    text: str
+    words: list[list[str]]
+    contractions: dict[int, tuple[int, list[str]]]
+
+
+def tree_rows(path: Path, block: Block) -> Rows:
+    """Read a sentence of CoNLL-U; empty nodes are left out.
+
+    Raises:
+        BadDataError: a line is not as it must be.
 
     Source:
         universaldependencies.org/format.html
     """
     text, rows = "", []
+    contractions: dict[int, tuple[int, list[str]]] = {}
     for number, line in block:
         if line.startswith("#"):
             key, _, value = line[1:].partition("=")
@@ -181,17 +206,33 @@ def _tree(path: Path, block: Block) -> Sentence:
         row = line.split("\t")
         if len(row) != 10:
             raise _wrong(path, number, line, "ten columns between tabs, as in CoNLL-U")
-        if "-" in row[0] or "." in row[0]:
+        if "." in row[0]:
             continue
-        if row[0] != str(len(rows) + 1) or not row[6].isdigit():
+        begin, dash, end = row[0].partition("-")
+        if begin != str(len(rows) + 1) or not (row[6].isdigit() or dash):
             raise _wrong(path, number, line, f"word {len(rows) + 1} and the number of its head")
-        rows.append(row)
-    if any(int(row[6]) > len(rows) for row in rows):
-        raise _wrong(path, block[0][0], block[0][1], "heads that are words of the sentence")
-    words = tuple("".join(row[1].split()) or "_" for row in rows)
+        if not dash:
+            rows.append(row)
+        elif end.isdecimal() and int(end) > int(begin):
+            contractions[len(rows)] = int(end) - len(rows), row
+        else:
+            raise _wrong(path, number, line, "the first and the last word of a contraction")
+    if any(int(row[6]) > len(rows) for row in rows) or any(
+        begin + count > len(rows) for begin, (count, _) in contractions.items()
+    ):
+        raise _wrong(
+            path, block[0][0], block[0][1], "heads and contractions of the sentence's words"
+        )
+    return Rows(text, rows, contractions)
+
+
+def _tree(path: Path, block: Block) -> Sentence:
+    """A sentence of CoNLL-U; contractions by their parts."""
+    rows = tree_rows(path, block)
+    words = tuple("".join(row[1].split()) or "_" for row in rows.words)
     layers = {"upos": 3, "feats": 5, "head": 6, "deprel": 7}
-    labels = {name: tuple(row[column] for row in rows) for name, column in layers.items()}
-    return Sentence(words=words, text=text or " ".join(words), labels=labels)
+    labels = {name: tuple(row[column] for row in rows.words) for name, column in layers.items()}
+    return Sentence(words=words, text=rows.text or " ".join(words), labels=labels)
 
 
 def _tagged(path: Path, block: Block) -> Sentence:
@@ -206,7 +247,10 @@ def _tagged(path: Path, block: Block) -> Sentence:
         words.append("".join(row[0].split()))
         labels.append(row[-1].strip())
     return Sentence(
-        words=tuple(words), text=" ".join(words), labels={"entity": tuple(iob2(labels))}
+        words=tuple(words),
+        text=" ".join(words),
+        labels={"chunk": tuple(iob2(labels))},
+        spaces=customary_spaces(words),
     )
 
 

@@ -1,6 +1,8 @@
 """`filiberto tune`: fine-tune a run's model to label words, and keep what comes of it.
 
 model, train.conllu or train.tsv  ->  three rates, the best on dev  ->  a folder for pipelines
+
+It learns from running text, as a pipeline reads it, and is scored on what a pipeline makes of such.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import torch
 
 from filiberto.console import progress, say
 from filiberto.errors import OtherRunError, UsageError
+from filiberto.evaluate.chunks import ChunkTask
 from filiberto.evaluate.elsewhere import model_folder, name_of
 from filiberto.evaluate.labelled import (
     PARTS,
@@ -25,8 +28,8 @@ from filiberto.evaluate.labelled import (
 )
 from filiberto.evaluate.model import load_reader
 from filiberto.evaluate.probes import LEARNING_RATES, SEEDS, summary
-from filiberto.evaluate.tagging import WordTask
 from filiberto.evaluate.tuning import Tuned, counts, encode, fine_tune
+from filiberto.evaluate.written import read_written
 from filiberto.publish.card import tagger_card
 from filiberto.runfolder import safeio
 from filiberto.train import hardware
@@ -84,26 +87,28 @@ def tune(place: Path, train: Path, *, dev: Path | None, test: Path | None, out: 
     scores += [f"test {100 * metrics['test']['mean']:.1f} %"] if test is not None else []
     say(f"{metrics['measure']}: {', '.join(scores)}, learning rate {rate:g}")
     say(f"The tagger is {out}:")
-    say(f"  pipeline('token-classification', '{out}', aggregation_strategy='first')")
+    say(f"  pipeline('token-classification', '{out}', aggregation_strategy='simple')")
 
 
-def _task(train: Path, dev: Path | None, test: Path | None) -> WordTask:
-    layout = layout_of(train)
+def _task(train: Path, dev: Path | None, test: Path | None) -> ChunkTask:
+    trees = layout_of(train) == "conllu"
     digest = hashlib.sha256()
     parts: dict[Part, list[Sentence]] = {part: [] for part in PARTS}
     for part, path in zip(PARTS, (train, dev, test), strict=True):
         if path is not None:
-            parts[part] = read_file(path, layout)
+            parts[part] = read_written(path) if trees else read_file(path, "iob")
             digest.update(path.read_bytes())
     if dev is None:
         parts["train"], parts["dev"] = set_apart(parts["train"])
     if not parts["train"] or not parts["dev"]:
         raise UsageError(f"{train}: too few sentences to learn from and to choose by")
     data = Labelled(train.stem, parts, digest.hexdigest())
-    return WordTask(data, "upos" if layout == "conllu" else "entity")
+    return ChunkTask(data, name="tags", measures=("UPOS F1",)) if trees else ChunkTask(data)
 
 
-def _write(out: Path, task: WordTask, best: Tuned, *, place: Path, metrics: dict[str, Any]) -> None:
+def _write(
+    out: Path, task: ChunkTask, best: Tuned, *, place: Path, metrics: dict[str, Any]
+) -> None:
     model: Any = best.model.cpu()
     model.config.id2label = dict(enumerate(task.labels))
     model.config.label2id = {label: number for number, label in enumerate(task.labels)}
@@ -113,6 +118,6 @@ def _write(out: Path, task: WordTask, best: Tuned, *, place: Path, metrics: dict
         for name in ("tokenizer.json", "tokenizer_config.json"):
             if (source / name).is_file():
                 safeio.copy(source / name, folder / name)
-        card = tagger_card(metrics, labels=task.labels, base=name_of(str(place)))
+        card = tagger_card(metrics, labels=task.types, base=name_of(str(place)))
         safeio.write_bytes(folder / "README.md", card.encode())
         safeio.write_json(folder / METRICS, metrics)

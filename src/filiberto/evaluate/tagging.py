@@ -1,22 +1,20 @@
-"""Labels for words: parts of speech with morphological features, and named entities.
+"""Labels for words: parts of speech with morphological features.
 
 A word carries its label on its first token. Words that the model reads no further than are wrong.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from filiberto.evaluate.labelled import Labelled, Sentence, iob2
+from filiberto.evaluate.labelled import Labelled, Sentence
 from filiberto.evaluate.pretrained import classifier
 from filiberto.evaluate.tasks import (
     IGNORED,
@@ -24,7 +22,6 @@ from filiberto.evaluate.tasks import (
     Counts,
     layer,
     most_frequent_labels,
-    padded,
     read,
     right_words,
     word_states,
@@ -115,84 +112,6 @@ class TagTask:
                 numbers[1:] = [IGNORED] * (len(numbers) - 1)
             self._known[upos, features] = numbers
         return self._known[upos, features]
-
-
-@dataclass(frozen=True)
-class WordTask:
-    """One label for each word: part of speech by itself, or named entities.
-
-    Entities are scored whole, boundaries and type, by micro F1.
-
-    Source:
-        Tjong Kim Sang and De Meulder 2003, arXiv:cs/0306050, section 4.
-    """
-
-    data: Labelled
-    layer: Literal["upos", "entity"] = "entity"
-
-    @property
-    def name(self) -> str:
-        """A word for files and tables."""
-        return {"upos": "tags", "entity": "entities"}[self.layer]
-
-    @property
-    def measures(self) -> tuple[str, ...]:
-        """Accuracy by the name of the layer, or F1."""
-        return {"upos": ("UPOS",), "entity": ("F1",)}[self.layer]
-
-    @cached_property
-    def labels(self) -> list[str]:
-        """Those of the training part; `O` is the first where there is one."""
-        found = {label for s in self.data.parts["train"] for label in s.labels[self.layer]}
-        return sorted(found, key=lambda label: (label != "O", label))
-
-    def new_model(self, folder: Path, *, random: bool) -> nn.Module:
-        """A model of transformers' that classifies tokens."""
-        return classifier(folder, "token", len(self.labels), random=random)
-
-    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
-        """The cross-entropy of the words' labels."""
-        scores = word_states(batch, read(model, batch).logits).float()
-        number = {label: n for n, label in enumerate(self.labels)}
-        rows = [
-            [number.get(label, IGNORED) for label in s.labels[self.layer]] for s in batch.sentences
-        ]
-        truth = padded(rows, width=scores.shape[1], value=IGNORED)
-        truth[~batch.words] = IGNORED
-        return functional.cross_entropy(scores.flatten(0, 1), truth.flatten().to(scores.device))
-
-    def counts(self, model: nn.Module, batch: Batch) -> Counts:
-        """Words that are right; of entities twice those, over those said and those there are."""
-        best = word_states(batch, read(model, batch).logits).argmax(-1).tolist()
-        guesses = [
-            [self.labels[n] if there else "" for n, there in zip(row, words, strict=True)]
-            for row, words in zip(best, batch.words.tolist(), strict=True)
-        ]
-        said = [row[: len(s.words)] for row, s in zip(guesses, batch.sentences, strict=True)]
-        return self._right(said, batch.sentences)
-
-    def majority(self) -> Counts:
-        """Each word with its most frequent label."""
-        said = most_frequent_labels(self.data, layer(self.layer))
-        return self._right(said, self.data.parts["test"])
-
-    def _right(self, said: Sequence[list[str]], sentences: Sequence[Sentence]) -> Counts:
-        truths = [s.labels[self.layer] for s in sentences]
-        if self.layer == "upos":
-            return right_words(said, truths)
-        return right_entities((iob2([label or "O" for label in row]) for row in said), truths)
-
-
-def right_entities(guesses: Iterable[Sequence[str]], truths: Iterable[Sequence[str]]) -> Counts:
-    """`[1, sentences, 2]`: 2TP, and 2TP + FP + FN, of labels in IOB2."""
-    # It brings scikit-learn with it.
-    from seqeval.metrics.sequence_labeling import get_entities
-
-    made = []
-    for guess, truth in zip(guesses, truths, strict=True):
-        said, there = set(get_entities(list(guess))), set(get_entities(list(truth)))
-        made.append((2 * len(said & there), len(said) + len(there)))
-    return np.array([made], np.float64)
 
 
 def _tags(sentence: Sentence) -> zip[tuple[str, str]]:

@@ -53,18 +53,20 @@ class Tuned:
 
 
 def encode(reader: Reader, sentences: Sequence[Sentence]) -> list[Encoded]:
-    """Cut the words, joined by spaces, into tokens; what is longer than the model reads is cut."""
+    """Cut words with their spaces into tokens; what is longer than the model reads is cut."""
     bos, eos = reader.special_ids["<s>"], reader.special_ids["</s>"]
     room = reader.max_length - 2
     made = []
     for sentence in sentences:
-        text = " ".join(sentence.words)
+        spaces = sentence.spaces or [True] * len(sentence.words)
+        spaced = [word + " " * there for word, there in zip(sentence.words, spaces, strict=True)]
+        text = "".join(spaced).rstrip(" ")
         encoding = reader.document_tokenizer.encode(text, add_special_tokens=False)
         first, begin, token = [], 0, 0
-        for word in sentence.words:
+        for word, with_space in zip(sentence.words, spaced, strict=True):
             token, _ = word_tokens(encoding.offsets, begin, begin + len(word), first=token)
             first.append(token + 1 if token < room else 0)
-            begin += len(word) + 1
+            begin += len(with_space)
         made.append(Encoded(sentence, [bos, *encoding.ids[:room], eos], first))
     return made
 

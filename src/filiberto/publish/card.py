@@ -84,7 +84,7 @@ def tagger_card(metrics: dict[str, Any], *, labels: Sequence[str], base: str) ->
 
     Args:
         metrics: what `filiberto tune` measured.
-        labels: that it gives.
+        labels: that it gives, without `B-` and `I-`.
         base: the model that was fine-tuned.
     """
     scores = [f"dev {100 * metrics['dev']:.1f} %"]
@@ -103,10 +103,15 @@ def tagger_card(metrics: dict[str, Any], *, labels: Sequence[str], base: str) ->
             f"Fine-tuned with filiberto {__version__} on {sizes['train']:,} sentences (and "
             f"{', '.join(others)}), learning rate {metrics['learning_rate']:g}, the best of three. "
             f"{metrics['measure']}: {', '.join(scores)}.",
-            *("", f"Labels: {', '.join(labels)}. A word's label is that of its first token.", ""),
+            *(
+                "",
+                f"Labels, after `B-` and `I-`: {', '.join(labels)}. It reads running text and cuts "
+                "it by itself; a score is an F1, where what is cut otherwise is wrong.",
+                "",
+            ),
             *("```python", "from transformers import pipeline", ""),
             'tag = pipeline("token-classification", "path/to/this/folder", '
-            'aggregation_strategy="first")',
+            'aggregation_strategy="simple")',
             *("```", ""),
         ]
     )

@@ -215,7 +215,8 @@ def _table(rows: Sequence[dict[str, Any]], apart: float) -> Iterator[str]:
     yield f"fp32: logits within {apart:.1g} of PyTorch's"
     first, *_, last = (row.get("bits_per_byte") for row in rows)
     if first and last:
-        yield f"int8: costs {last - first:+.3f} bits per byte ({100 * (last / first - 1):+.1f} %)"
+        more = round(100 * (last / first - 1), 1) + 0.0  # no "-0.0"
+        yield f"int8: {last:.3f} bits per byte, {first:.3f} in fp32 ({more:+.1f} %)"
     else:
         yield "int8: its cost was not measured, for there is no validation text beside the model"
 
