@@ -36,8 +36,14 @@ def test_a_tree_has_its_words_without_contractions_and_empty_nodes(tmp_path: Pat
     [
         ("4\tcasa", "9\tcasa", r"line 8: '9\\tcasa"),
         ("\t4\tdet", "\tx\tdet", r"line 6: .* the number of its head"),
-        ("\t0\troot", "\t77\troot", r"heads and contractions of the sentence's words"),
+        ("\t0\troot", "\t77\troot", r"heads that are words of the sentence"),
         ("\tSpaceAfter=No", "", r"line 8: .* ten columns"),
+        ("\t4\tdet", "\t\u00b2\tdet", r"line 6: .* the number of its head"),
+        ("2-3", "2-", r"line 4: '2-\\talla.*the first and the last word of a multiword token"),
+        ("2-3", "2-1", r"line 4: '2-1\\talla.*the first and the last word"),
+        ("2-3", "3-4", r"line 4: '3-4\\talla.*word 2"),
+        ("2-3", "2-9", r"line 9: .*all words of the multiword token that ends at 9"),
+        ("3\tla", "3-4\tx" + "\t_" * 8 + "\n3\tla", r"line 6: '3-4\\tx.*the first and the last"),
     ],
 )
 def test_what_is_no_tree_is_refused_by_its_line(

@@ -1,6 +1,8 @@
 """Spaces by the custom of punctuation."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from filiberto.evaluate.spacing import customary_spaces
 
@@ -9,12 +11,16 @@ from filiberto.evaluate.spacing import customary_spaces
     ("words", "written"),
     [
         ("l' amico , ( lui ) .", "l'amico, (lui)."),
+        ("dell\u2019 età un po' di E' anni '80", "dell\u2019età un po' di E' anni '80"),
+        ("John 's house ... they 'll", "John's house... they'll"),
         ('disse : " vado " e " resto " .', 'disse: "vado" e "resto".'),
-        ("¿ Qué ? ¡ Vaya !", "¿Qué? ¡Vaya!"),
-        ("John 's house ...", "John's house..."),
-        ("dell\u2019 anno «  2021 » - 50 %", "dell\u2019anno «2021» - 50%"),
         ("« वह आया । » , बोला", "«वह आया।», बोला"),
-        (", sola", ", sola"),
+        ("» Hus « „ Haus “ ” Hus ”", "»Hus« „Haus“ ”Hus”"),
+        ("film '' Titanic '' e `` ciao ''", "film ''Titanic'' e ``ciao''"),
+        ('un disco da 12 " e un altro', 'un disco da 12 " e un altro'),
+        ("¿ Qué ? ¡ Vaya !", "¿Qué? ¡Vaya!"),
+        ("東 京 は 2020 年 。 EU の", "東京は 2020 年。 EU の"),
+        (", sola - 50 %", ", sola - 50%"),
         ("' a '", "' a '"),
     ],
 )
@@ -25,5 +31,6 @@ def test_words_are_joined_as_they_are_written(words: str, written: str) -> None:
     assert text == written
 
 
-def test_nothing_has_no_spaces() -> None:
-    assert customary_spaces([]) == ()
+@given(st.lists(st.text(min_size=1)))
+def test_each_word_is_told_of(words: list[str]) -> None:
+    assert len(customary_spaces(words)) == len(words)

@@ -13,7 +13,7 @@ from tests.evaluate.test_probes import sentence
 
 
 def write_trees(path: Path, *, count: int, seed: int) -> None:
-    """`vedo la casa, prendo.`, and with contractions `cerco nella casa.`."""
+    """`vedo la casa.`, and with multiword tokens `cerco nella casa.`."""
     blocks = []
     for number in range(count):
         row = sentence(seed + number)

@@ -112,8 +112,9 @@ def read_file(path: Path, layout: Layout) -> list[Sentence]:
     """
     if layout == "classes":
         return list(_classes(path, _lines(path)))
-    make = _tree if layout == "conllu" else _tagged
-    return [sentence for block in blocks(path) if (sentence := make(path, block)).words]
+    if layout == "conllu":
+        return [_syntactic(tree) for tree in read_trees(path)]
+    return [found for block in _blocks(path) if (found := _tagged(path, block)).words]
 
 
 _SUFFIXES = {"conllu": (".conllu",), "iob": (".tsv", ".txt", ".iob", ".iob2"), "classes": (".tsv",)}
@@ -150,8 +151,7 @@ Block = list[tuple[int, str]]
 """Numbered lines between blank ones."""
 
 
-def blocks(path: Path) -> Iterator[Block]:
-    """The blocks of a file. See `read_file` for what it raises."""
+def _blocks(path: Path) -> Iterator[Block]:
     block: Block = []
     for number, line in enumerate(_lines(path), 1):
         if line.strip():
@@ -174,65 +174,78 @@ def _lines(path: Path) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Rows:
-    """The ten columns of each word of a sentence, and of each contraction.
+class Tree:
+    """The ten columns of each syntactic word of a sentence, and of each multiword token.
 
     Attributes:
         text: as the file has it; empty where it has none.
-        contractions: by the number of the first word, from 0: how many words, and the columns.
+        words: one for each line that has a number.
+        multiword: by the place of its first word, from 0: how many words it has, and its columns.
     """
 
     text: str
     words: list[list[str]]
-    contractions: dict[int, tuple[int, list[str]]]
+    multiword: dict[int, tuple[int, list[str]]]
 
 
-def tree_rows(path: Path, block: Block) -> Rows:
-    """Read a sentence of CoNLL-U; empty nodes are left out.
+def read_trees(path: Path) -> Iterator[Tree]:
+    """The sentences of a CoNLL-U file; empty nodes are left out.
 
     Raises:
-        BadDataError: a line is not as it must be.
+        UsageError: there is no such file.
+        BadDataError: it is not UTF-8, or a line is not as it must be.
 
     Source:
         universaldependencies.org/format.html
     """
-    text, rows = "", []
-    contractions: dict[int, tuple[int, list[str]]] = {}
+    for block in _blocks(path):
+        tree = _read_tree(path, block)
+        if tree.words:
+            yield tree
+
+
+def _read_tree(path: Path, block: Block) -> Tree:
+    tree_text, words, covered = "", [], 0
+    multiword: dict[int, tuple[int, list[str]]] = {}
+    number, line = block[0]
     for number, line in block:
         if line.startswith("#"):
             key, _, value = line[1:].partition("=")
-            text = value.strip() if key.strip() == "text" else text
+            tree_text = value.strip() if key.strip() == "text" else tree_text
             continue
         row = line.split("\t")
         if len(row) != 10:
             raise _wrong(path, number, line, "ten columns between tabs, as in CoNLL-U")
         if "." in row[0]:
             continue
-        begin, dash, end = row[0].partition("-")
-        if begin != str(len(rows) + 1) or not (row[6].isdigit() or dash):
-            raise _wrong(path, number, line, f"word {len(rows) + 1} and the number of its head")
-        if not dash:
-            rows.append(row)
-        elif end.isdecimal() and int(end) > int(begin):
-            contractions[len(rows)] = int(end) - len(rows), row
-        else:
-            raise _wrong(path, number, line, "the first and the last word of a contraction")
-    if any(int(row[6]) > len(rows) for row in rows) or any(
-        begin + count > len(rows) for begin, (count, _) in contractions.items()
-    ):
-        raise _wrong(
-            path, block[0][0], block[0][1], "heads and contractions of the sentence's words"
-        )
-    return Rows(text, rows, contractions)
+        begin, is_range, end = row[0].partition("-")
+        if begin != str(len(words) + 1) or not (is_range or row[6].isdecimal()):
+            raise _wrong(path, number, line, f"word {len(words) + 1} and the number of its head")
+        if not is_range:
+            words.append(row)
+            continue
+        if not end.isdecimal() or int(end) <= len(words) or covered > len(words):
+            raise _wrong(path, number, line, "the first and the last word of a multiword token")
+        covered = int(end)
+        multiword[len(words)] = covered - len(words), row
+    if covered > len(words):
+        raise _wrong(path, number, line, f"all words of the multiword token that ends at {covered}")
+    if any(int(row[6]) > len(words) for row in words):
+        raise _wrong(path, block[0][0], block[0][1], "heads that are words of the sentence")
+    return Tree(tree_text, words, multiword)
 
 
-def _tree(path: Path, block: Block) -> Sentence:
-    """A sentence of CoNLL-U; contractions by their parts."""
-    rows = tree_rows(path, block)
-    words = tuple("".join(row[1].split()) or "_" for row in rows.words)
+def form(text: str) -> str:
+    """A word as its column has it, spaces inside made one."""
+    return " ".join(text.split()) or "_"
+
+
+def _syntactic(tree: Tree) -> Sentence:
+    """A sentence of syntactic words, one space between any two."""
+    words = tuple(form(row[1]) for row in tree.words)
     layers = {"upos": 3, "feats": 5, "head": 6, "deprel": 7}
-    labels = {name: tuple(row[column] for row in rows.words) for name, column in layers.items()}
-    return Sentence(words=words, text=rows.text or " ".join(words), labels=labels)
+    labels = {name: tuple(row[column] for row in tree.words) for name, column in layers.items()}
+    return Sentence(words=words, text=tree.text or " ".join(words), labels=labels)
 
 
 def _tagged(path: Path, block: Block) -> Sentence:
@@ -244,7 +257,7 @@ def _tagged(path: Path, block: Block) -> Sentence:
         row = line.split("\t") if "\t" in line else line.split()
         if len(row) < 2 or not row[0].strip() or not row[-1].strip():
             raise _wrong(path, number, line, "a word, a tab and its label")
-        words.append("".join(row[0].split()))
+        words.append(form(row[0]))
         labels.append(row[-1].strip())
     return Sentence(
         words=tuple(words),

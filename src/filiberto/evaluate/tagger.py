@@ -2,7 +2,7 @@
 
 model, train.conllu or train.tsv  ->  three rates, the best on dev  ->  a folder for pipelines
 
-It learns from running text, as a pipeline reads it, and is scored on what a pipeline makes of such.
+It learns from sentences as they are written, as a pipeline reads them.
 """
 
 from __future__ import annotations
@@ -92,12 +92,12 @@ def tune(place: Path, train: Path, *, dev: Path | None, test: Path | None, out: 
 
 def _task(train: Path, dev: Path | None, test: Path | None) -> ChunkTask:
     trees = layout_of(train) == "conllu"
-    digest = hashlib.sha256()
+    given = zip(PARTS, (train, dev, test), strict=True)
+    files: dict[Part, Path] = {part: path for part, path in given if path is not None}
+    read = read_written(files.values()) if trees else [read_file(p, "iob") for p in files.values()]
     parts: dict[Part, list[Sentence]] = {part: [] for part in PARTS}
-    for part, path in zip(PARTS, (train, dev, test), strict=True):
-        if path is not None:
-            parts[part] = read_written(path) if trees else read_file(path, "iob")
-            digest.update(path.read_bytes())
+    parts.update(zip(files, read, strict=True))
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in files.values()))
     if dev is None:
         parts["train"], parts["dev"] = set_apart(parts["train"])
     if not parts["train"] or not parts["dev"]:

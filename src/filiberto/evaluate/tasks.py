@@ -28,22 +28,47 @@ IGNORED = -100
 """The label of what is not learned, as torch has it."""
 
 
+@dataclass(frozen=True)
+class Encoded:
+    """A sentence as a model reads it.
+
+    Attributes:
+        text: the words with their spaces.
+        input_ids: its tokens, between `<s>` and `</s>`, no more than the model reads.
+        first: place of the first token of each word, from 1; 0 where it is not read.
+        begins: where each word begins in the text, in characters.
+        offsets: where each token but `<s>` and `</s>` begins and ends in the text.
+    """
+
+    sentence: Sentence
+    text: str
+    input_ids: list[int]
+    first: list[int]
+    begins: list[int]
+    offsets: list[tuple[int, int]]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Batch:
     """Sentences as a model reads them.
 
     Attributes:
-        sentences: what they are.
+        rows: what they are.
         input_ids: `[sentences, tokens]`, padded.
         attention_mask: the same, 1 where there is a token.
         first: `[sentences, words]` place of the first token of each word; 0, the place of `<s>`,
             where the sentence has no such word or the model reads no further.
     """
 
-    sentences: Sequence[Sentence]
+    rows: Sequence[Encoded]
     input_ids: Tensor
     attention_mask: Tensor
     first: Tensor
+
+    @property
+    def sentences(self) -> list[Sentence]:
+        """The words and labels of the rows."""
+        return [row.sentence for row in self.rows]
 
     @property
     def words(self) -> Tensor:

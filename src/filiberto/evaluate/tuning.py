@@ -12,7 +12,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import accumulate, islice
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ from filiberto.evaluate.budget import EPOCHS, LOOK_STEPS, MAX_STEPS, PATIENCE, R
 from filiberto.evaluate.labelled import Sentence
 from filiberto.evaluate.model import Reader
 from filiberto.evaluate.pretrained import new_parameters
-from filiberto.evaluate.tasks import Batch, Counts, Task, padded
+from filiberto.evaluate.tasks import Batch, Counts, Encoded, Task, padded
 from filiberto.train.hardware import DTYPES, Hardware
 
 WARMUP_SHARE, WEIGHT_DECAY, MAX_NORM = 0.1, 0.01, 1.0
@@ -32,15 +32,6 @@ HEAD_LR = 1e-3
 """At least so much for what no pretraining gave."""
 
 _POOL = 50  # batches of like length are drawn from so many
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """A sentence as the model reads it: ids, and where each word begins; 0 where it is cut off."""
-
-    sentence: Sentence
-    input_ids: list[int]
-    first: list[int]
 
 
 @dataclass(frozen=True)
@@ -60,14 +51,15 @@ def encode(reader: Reader, sentences: Sequence[Sentence]) -> list[Encoded]:
     for sentence in sentences:
         spaces = sentence.spaces or [True] * len(sentence.words)
         spaced = [word + " " * there for word, there in zip(sentence.words, spaces, strict=True)]
+        begins = [0, *accumulate(map(len, spaced))][:-1]
         text = "".join(spaced).rstrip(" ")
         encoding = reader.document_tokenizer.encode(text, add_special_tokens=False)
-        first, begin, token = [], 0, 0
-        for word, with_space in zip(sentence.words, spaced, strict=True):
-            token, _ = word_tokens(encoding.offsets, begin, begin + len(word), first=token)
-            first.append(token + 1 if token < room else 0)
-            begin += len(with_space)
-        made.append(Encoded(sentence, [bos, *encoding.ids[:room], eos], first))
+        ids, offsets = encoding.ids[:room], encoding.offsets[:room]
+        first, token = [], 0
+        for word, begin in zip(sentence.words, begins, strict=True):
+            token, _ = word_tokens(offsets, begin, begin + len(word), first=token)
+            first.append(token + 1 if token < len(ids) else 0)
+        made.append(Encoded(sentence, text, [bos, *ids, eos], first, begins, offsets))
     return made
 
 
@@ -76,7 +68,7 @@ def batch_of(rows: Sequence[Encoded], *, pad_id: int) -> Batch:
     width = max(len(row.input_ids) for row in rows)
     words = max(len(row.first) for row in rows)
     return Batch(
-        sentences=[row.sentence for row in rows],
+        rows=rows,
         input_ids=padded([row.input_ids for row in rows], width=width, value=pad_id),
         attention_mask=padded([[1] * len(row.input_ids) for row in rows], width=width, value=0),
         first=padded([row.first for row in rows], width=words, value=0),

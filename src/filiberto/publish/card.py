@@ -103,12 +103,11 @@ def tagger_card(metrics: dict[str, Any], *, labels: Sequence[str], base: str) ->
             f"Fine-tuned with filiberto {__version__} on {sizes['train']:,} sentences (and "
             f"{', '.join(others)}), learning rate {metrics['learning_rate']:g}, the best of three. "
             f"{metrics['measure']}: {', '.join(scores)}.",
-            *(
-                "",
-                f"Labels, after `B-` and `I-`: {', '.join(labels)}. It reads running text and cuts "
-                "it by itself; a score is an F1, where what is cut otherwise is wrong.",
-                "",
-            ),
+            *("", f"Labels, after `B-` (begins) and `I-` (goes on): {', '.join(labels)}.", ""),
+            "Give it text as it is written. It cuts the text by itself, and the score is the F1 of "
+            "what has the right boundaries and label. What is longer than the model reads is cut "
+            "off, unless the pipeline is given a `stride`.",
+            "",
             *("```python", "from transformers import pipeline", ""),
             'tag = pipeline("token-classification", "path/to/this/folder", '
             'aggregation_strategy="simple")',
