@@ -52,6 +52,13 @@ def test_a_line_without_a_note_ends_with_the_time(clock: Clock, capsys: Captured
     assert capsys.readouterr().err == "corpus: 50 % · 5.0 bytes/s · 20 s left\n"
 
 
+def test_of_what_takes_long_the_time_of_each_is_told(clock: Clock, capsys: Captured) -> None:
+    advance = PlainProgress("tune", total=3, unit="trainings", clock=clock)
+    clock.now += 100
+    advance(1)
+    assert capsys.readouterr().err == "tune: 33 % · 1 min 40 s each · 3 min 20 s left\n"
+
+
 def test_a_total_that_changes_changes_share_and_time(clock: Clock, capsys: Captured) -> None:
     advance = PlainProgress("train", total=40_000, unit="tokens", clock=clock)
     clock.now += 10

@@ -21,6 +21,10 @@ def sentence(words: str, labels: str) -> Sentence:
     return Sentence(words=tuple(words.split()), text=words, labels={"chunk": tuple(labels.split())})
 
 
+def chunk_task(rows: list[Sentence]) -> ChunkTask:
+    return ChunkTask(Labelled("x", {"train": rows}, "digest"), name="x", measures=("F1",))
+
+
 def row(words: str, labels: str, *, first: list[int], offsets: list[tuple[int, int]]) -> Encoded:
     begins = [n for n, c in enumerate(words) if c != " " and (n == 0 or words[n - 1] == " ")]
     ids = [0] * (len(offsets) + 2)
@@ -61,9 +65,9 @@ def test_words_that_are_not_read_are_missed() -> None:
 
 def test_types_have_both_their_labels_and_outside_comes_first() -> None:
     rows = [sentence("a b", "B-PER O"), sentence("a", "B-LOC")]
-    task = ChunkTask(Labelled("x", {"train": rows}, "digest"))
+    task = chunk_task(rows)
     assert task.labels == ["O", "B-LOC", "I-LOC", "B-PER", "I-PER"]
-    assert ChunkTask(Labelled("x", {"train": rows[1:]}, "digest")).labels == ["B-LOC", "I-LOC"]
+    assert chunk_task(rows[1:]).labels == ["B-LOC", "I-LOC"]
 
 
 class Says(torch.nn.Module):
@@ -80,7 +84,7 @@ class Says(torch.nn.Module):
 @pytest.mark.parametrize("slip", [False, True])
 def test_what_a_model_says_of_each_token_is_scored(reader: Reader, slip: bool) -> None:
     given = sentence("il Quetzalcoatl Popocatepetl di Anna", "O B-LOC I-LOC O B-PER")
-    task = ChunkTask(Labelled("x", {"train": [given]}, "digest"))
+    task = chunk_task([given])
     (encoded,) = encode(reader, [given])
     said = token_labels(encoded)
     assert len(said) > len(given.words)  # words of several tokens

@@ -12,7 +12,7 @@ import torch
 from filiberto import evaluate
 from filiberto.config import EvaluateConfig
 from filiberto.evaluate import contest, probes, tuning
-from filiberto.evaluate.chunks import ChunkTask
+from filiberto.evaluate.entities import EntityTask
 from filiberto.evaluate.labelled import Labelled, Sentence
 from filiberto.evaluate.model import Reader, load_reader
 from filiberto.evaluate.parsing import ParseTask
@@ -20,7 +20,7 @@ from filiberto.evaluate.pretrained import new_parameters
 from filiberto.evaluate.probes import Contestant, summary
 from filiberto.evaluate.sorting import ClassTask
 from filiberto.evaluate.tagging import TagTask
-from filiberto.evaluate.tasks import Task
+from filiberto.evaluate.tasks import Probe
 from filiberto.evaluate.tuning import batch_of, encode, fine_tune, scores
 from filiberto.train import hardware
 
@@ -59,7 +59,7 @@ def reader(mini_run: Path) -> Reader:
     return load_reader(mini_run)
 
 
-def tuned(task: Task, reader: Reader, folder: Path) -> list[float]:
+def tuned(task: Probe, reader: Reader, folder: Path) -> list[float]:
     """The scores on the test part."""
     torch.manual_seed(0)
     model = task.new_model(folder, random=False)
@@ -73,7 +73,7 @@ def tuned(task: Task, reader: Reader, folder: Path) -> list[float]:
     return scores(tuning.counts(task, made.model, parts["test"], pad_id=pad_id, machine=machine))
 
 
-@pytest.mark.parametrize("make", [TagTask, ChunkTask, ParseTask, ClassTask])
+@pytest.mark.parametrize("make", [TagTask, EntityTask, ParseTask, ClassTask])
 def test_what_follows_from_the_words_is_learned(make: Any, reader: Reader, mini_run: Path) -> None:
     found = tuned(make(labelled()), reader, mini_run / "model")
     assert min(found) > 0.9, found
@@ -133,7 +133,7 @@ def test_only_the_head_is_new(mini_run: Path) -> None:
 def test_the_rule_of_the_most_frequent_label_takes_no_model() -> None:
     assert scores(TagTask(labelled()).majority()) == [1.0, 1.0]
     assert scores(ParseTask(labelled()).majority()) == [1.0, 1.0]
-    assert scores(ChunkTask(labelled()).majority()) == [1.0]
+    assert scores(EntityTask(labelled()).majority()) == [1.0]
     parts = labelled().parts
     train = [s.labels["class"][0] for s in parts["train"]]
     usual = max(sorted(set(train)), key=train.count)

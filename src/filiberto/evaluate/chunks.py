@@ -1,4 +1,4 @@
-"""Chunks of running text with a type: named entities, or words by their part of speech.
+"""Chunks of running text with a type: words by their part of speech, or named entities.
 
 Every token learns: `B-` and the type where a chunk begins, `I-` and the type on the tokens that
 follow. So a pipeline that knows nothing of words cuts the text into chunks by itself. What is
@@ -7,32 +7,18 @@ scored are stretches of text, whatever the tokens.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 from torch import Tensor, nn
 from torch.nn import functional
 
+from filiberto.evaluate.entities import OUTSIDE, Chunk, chunks_of, right_chunks
 from filiberto.evaluate.labelled import Labelled, iob2
 from filiberto.evaluate.pretrained import classifier
-from filiberto.evaluate.tasks import (
-    IGNORED,
-    Batch,
-    Counts,
-    Encoded,
-    layer,
-    most_frequent_labels,
-    padded,
-    read,
-)
-
-Chunk = tuple[str, int, int]
-"""Type, begin and end."""
-
-_OUTSIDE = "O"
+from filiberto.evaluate.tasks import IGNORED, Batch, Counts, Encoded, padded, read
 
 
 @dataclass(frozen=True)
@@ -43,24 +29,21 @@ class ChunkTask:
         data: sentences with the layer `chunk`.
         name: a word for files and cards.
         measures: what the F1 is called.
-
-    Source:
-        Tjong Kim Sang and De Meulder 2003, arXiv:cs/0306050, section 4.
     """
 
     data: Labelled
-    name: str = "entities"
-    measures: tuple[str, ...] = ("F1",)
+    name: str
+    measures: tuple[str, ...]
 
     @cached_property
     def types(self) -> list[str]:
         """Of the training part."""
-        return sorted({label[2:] for label in self._found - {_OUTSIDE}})
+        return sorted({label[2:] for label in self._found - {OUTSIDE}})
 
     @cached_property
     def labels(self) -> list[str]:
         """Two of each type; `O` is the first where there is one."""
-        outside = [_OUTSIDE] if _OUTSIDE in self._found else []
+        outside = [OUTSIDE] if OUTSIDE in self._found else []
         return outside + [f"{place}-{kind}" for kind in self.types for place in "BI"]
 
     def new_model(self, folder: Path, *, random: bool) -> nn.Module:
@@ -84,13 +67,7 @@ class ChunkTask:
             token_chunks(row, [self.labels[n] for n in numbers[1 : len(row.offsets) + 1]])
             for row, numbers in zip(batch.rows, best, strict=True)
         ]
-        return _right(said, map(true_chunks, batch.rows))
-
-    def majority(self) -> Counts:
-        """Each word with its most frequent label."""
-        said = map(iob2, most_frequent_labels(self.data, layer("chunk")))
-        truths = (sentence.labels["chunk"] for sentence in self.data.parts["test"])
-        return _right(map(_chunks, said), map(_chunks, truths))
+        return right_chunks(said, map(true_chunks, batch.rows))
 
     @cached_property
     def _found(self) -> set[str]:
@@ -109,9 +86,9 @@ def token_labels(row: Encoded) -> list[str]:
     starts: dict[int, str] = {}
     for label, place in zip(row.sentence.labels["chunk"], row.first, strict=True):
         starts.setdefault(place, label)
-    made, label = [], _OUTSIDE
+    made, label = [], OUTSIDE
     for place in range(1, len(row.offsets) + 1):
-        label = starts.get(place, _OUTSIDE if label == _OUTSIDE else f"I-{label[2:]}")
+        label = starts.get(place, OUTSIDE if label == OUTSIDE else f"I-{label[2:]}")
         made.append(label)
     return iob2(made)
 
@@ -120,7 +97,7 @@ def token_chunks(row: Encoded, labels: Sequence[str]) -> set[Chunk]:
     """The chunks that the labels of a row's tokens make, without the spaces before them."""
     text = row.text
     made = set()
-    for kind, first, last in _chunks(labels):
+    for kind, first, last in chunks_of(labels):
         begin, end = row.offsets[first][0], row.offsets[last][1]
         begin += len(text[begin:end]) - len(text[begin:end].lstrip())
         made.add((kind, begin, end))
@@ -132,22 +109,5 @@ def true_chunks(row: Encoded) -> set[Chunk]:
     words = row.sentence.words
     return {
         (kind, row.begins[first], row.begins[last] + len(words[last]))
-        for kind, first, last in _chunks(row.sentence.labels["chunk"])
+        for kind, first, last in chunks_of(row.sentence.labels["chunk"])
     }
-
-
-def _chunks(labels: Sequence[str]) -> set[Chunk]:
-    """Type, first and last place of what labels in IOB2 make."""
-    # It brings scikit-learn with it.
-    from seqeval.metrics.sequence_labeling import get_entities
-
-    return set(get_entities(list(labels)))
-
-
-def _right(said: Iterable[set[Chunk]], truths: Iterable[set[Chunk]]) -> Counts:
-    """`[1, sentences, 2]`: 2TP, and 2TP + FP + FN."""
-    made = [
-        (2 * len(guess & truth), len(guess) + len(truth))
-        for guess, truth in zip(said, truths, strict=True)
-    ]
-    return np.array([made], np.float64)

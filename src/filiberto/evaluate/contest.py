@@ -17,7 +17,7 @@ import numpy as np
 
 from filiberto.console import progress, say
 from filiberto.evaluate import probes, tuning
-from filiberto.evaluate.chunks import ChunkTask
+from filiberto.evaluate.entities import EntityTask
 from filiberto.evaluate.kept import digest_of, kept
 from filiberto.evaluate.labelled import Labelled, Layout
 from filiberto.evaluate.parsing import ParseTask
@@ -25,7 +25,7 @@ from filiberto.evaluate.probes import Contestant
 from filiberto.evaluate.seen import seen_sentences
 from filiberto.evaluate.sorting import ClassTask
 from filiberto.evaluate.tagging import TagTask
-from filiberto.evaluate.tasks import Counts, Task
+from filiberto.evaluate.tasks import Counts, Probe
 from filiberto.train import hardware
 
 TITLES = {
@@ -42,11 +42,11 @@ RANDOM, MAJORITY = "same shape, random weights", "most frequent label"
 _VERSIONS = {"entities": 2}
 
 
-def tasks_of(labelled: Mapping[Layout, Labelled]) -> list[Task]:
+def tasks_of(labelled: Mapping[Layout, Labelled]) -> list[Probe]:
     """What labelled text is good for, by its layout."""
-    make: dict[Layout, tuple[Callable[[Labelled], Task], ...]] = {
+    make: dict[Layout, tuple[Callable[[Labelled], Probe], ...]] = {
         "conllu": (TagTask, ParseTask),
-        "iob": (ChunkTask,),
+        "iob": (EntityTask,),
         "classes": (ClassTask,),
     }
     return [task(data) for layout, data in labelled.items() for task in make[layout]]
@@ -54,7 +54,7 @@ def tasks_of(labelled: Mapping[Layout, Labelled]) -> list[Task]:
 
 def contest(
     run: Path,
-    tasks: Sequence[Task],
+    tasks: Sequence[Probe],
     contestants: Sequence[Contestant],
     *,
     training_text: Iterator[str] | None,
@@ -88,7 +88,7 @@ def contest(
     return entries
 
 
-def _kept_probe(run: Path, task: Task, contestant: Contestant) -> dict[str, Any]:
+def _kept_probe(run: Path, task: Probe, contestant: Contestant) -> dict[str, Any]:
     """What a contestant comes to, from the run folder where it is known."""
     machine = hardware.find_hardware()
     title = f"{task.name}: {contestant.name}"
@@ -116,7 +116,7 @@ def _kept_probe(run: Path, task: Task, contestant: Contestant) -> dict[str, Any]
 
 
 def _entry(
-    task: Task, number: int, rows: list[tuple[str, dict[str, Any]]], seen: list[bool] | None
+    task: Probe, number: int, rows: list[tuple[str, dict[str, Any]]], seen: list[bool] | None
 ) -> dict[str, Any]:
     """One measure of a task as metrics.json has it."""
     measure, parts = task.measures[number], task.data.parts

@@ -19,7 +19,7 @@ import torch
 
 from filiberto.console import Advance
 from filiberto.evaluate.model import load_reader
-from filiberto.evaluate.tasks import Counts, Task
+from filiberto.evaluate.tasks import Counts, Probe
 from filiberto.evaluate.tuning import Tuned, counts, encode, fine_tune, scores
 from filiberto.train.hardware import Hardware
 
@@ -52,7 +52,7 @@ class Row:
     steps: int = 0
 
 
-def probe(task: Task, contestant: Contestant, *, machine: Hardware, advance: Advance) -> Row:
+def probe(task: Probe, contestant: Contestant, *, machine: Hardware, advance: Advance) -> Row:
     """Fine-tune a contestant for a task and test it.
 
     Args:

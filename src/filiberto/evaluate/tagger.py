@@ -103,7 +103,8 @@ def _task(train: Path, dev: Path | None, test: Path | None) -> ChunkTask:
     if not parts["train"] or not parts["dev"]:
         raise UsageError(f"{train}: too few sentences to learn from and to choose by")
     data = Labelled(train.stem, parts, digest.hexdigest())
-    return ChunkTask(data, name="tags", measures=("UPOS F1",)) if trees else ChunkTask(data)
+    name, measure = ("tags", "UPOS F1") if trees else ("entities", "F1")
+    return ChunkTask(data, name=name, measures=(measure,))
 
 
 def _write(

@@ -80,13 +80,25 @@ class Task(Protocol):
     """Something to fine-tune an encoder for; the first measure chooses what is kept."""
 
     @property
-    def name(self) -> str:
-        """A word for files and tables."""
-        ...
-
-    @property
     def measures(self) -> tuple[str, ...]:
         """What is measured, by the field's names."""
+        ...
+
+    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
+        """What is made small, a mean over words or sentences."""
+        ...
+
+    def counts(self, model: nn.Module, batch: Batch) -> Counts:
+        """How well a model does."""
+        ...
+
+
+class Probe(Task, Protocol):
+    """A task by which encoders are compared."""
+
+    @property
+    def name(self) -> str:
+        """A word for files and tables."""
         ...
 
     @property
@@ -96,14 +108,6 @@ class Task(Protocol):
 
     def new_model(self, folder: Path, *, random: bool) -> nn.Module:
         """The model of a folder, or one of its shape with random weights, with a new head."""
-        ...
-
-    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
-        """What is made small, a mean over words or sentences."""
-        ...
-
-    def counts(self, model: nn.Module, batch: Batch) -> Counts:
-        """How well a model does."""
         ...
 
     def majority(self) -> Counts:
