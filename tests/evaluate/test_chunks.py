@@ -57,6 +57,12 @@ def test_an_entity_that_begins_in_a_shared_token_begins_with_the_next() -> None:
     assert true_chunks(shared) == {("LOC", 2, 5)}
 
 
+def test_a_token_that_is_a_space_belongs_to_the_word_after_it() -> None:
+    spaced = row("a b", "B-DET B-NOUN", first=[1, 3], offsets=[(0, 1), (1, 2), (2, 3)])
+    assert token_labels(spaced) == ["B-DET", "B-NOUN", "I-NOUN"]
+    assert token_chunks(spaced, token_labels(spaced)) == true_chunks(spaced)
+
+
 def test_words_that_are_not_read_are_missed() -> None:
     cut = row("a b c", "O B-LOC I-LOC", first=[1, 0, 0], offsets=[(0, 1)])
     assert token_labels(cut) == ["O"]

@@ -34,20 +34,23 @@ def write_trees(path: Path, *, count: int, seed: int) -> None:
 def test_a_pipeline_cuts_running_text_into_words_with_their_tags(
     mini_run: Path, tmp_path: Path
 ) -> None:
-    train, test = tmp_path / "toy-train.conllu", tmp_path / "toy-test.conllu"
-    write_trees(train, count=100, seed=0)
-    write_trees(test, count=20, seed=100)
+    train, dev, test = (tmp_path / f"toy-{part}.conllu" for part in ("train", "dev", "test"))
+    write_trees(train, count=200, seed=0)
+    write_trees(dev, count=40, seed=200)
+    write_trees(test, count=40, seed=300)
     out = tmp_path / "tagger"
-    done = filiberto("tune", mini_run, train, "--test", test, "--out", out)
+    done = filiberto("tune", mini_run, train, "--dev", dev, "--test", test, "--out", out)
     assert done.returncode == 0, done.stderr
     assert "UPOS F1: dev 100.0 %, test 100.0 %" in done.stdout
-    text = "vedo la strada. cerco nella casa."
-    found = pipeline("token-classification", str(out), aggregation_strategy="simple")(text)
-    tags = [(text[entry["start"] : entry["end"]].strip(), entry["entity_group"]) for entry in found]
-    assert tags == [
-        *(("vedo", "VERB"), ("la", "DET"), ("strada", "NOUN"), (".", "PUNCT")),
-        *(("cerco", "VERB"), ("nella", "ADP+DET"), ("casa", "NOUN"), (".", "PUNCT")),
-    ]
+    tag = pipeline("token-classification", str(out), aggregation_strategy="simple")
+
+    def tagged(text: str) -> list[tuple[str, str]]:
+        return [(text[e["start"] : e["end"]].strip(), e["entity_group"]) for e in tag(text)]
+
+    expected = [("vedo", "VERB"), ("la", "DET"), ("strada", "NOUN"), (".", "PUNCT")]
+    assert tagged("vedo la strada.") == expected
+    expected = [("cerco", "VERB"), ("nella", "ADP+DET"), ("casa", "NOUN"), (".", "PUNCT")]
+    assert tagged("cerco nella casa.") == expected
     metrics = json.loads((out / "metrics.json").read_text())
     assert metrics["test"]["mean"] == 1.0
     assert set(metrics["sentences"]) == {"train", "dev", "test"}

@@ -81,11 +81,13 @@ class ChunkTask:
 def token_labels(row: Encoded) -> list[str]:
     """What each token but `<s>` and `</s>` has to learn, in IOB2.
 
-    Where a token spells the beginnings of several words, it has the label of the first.
+    A token that is nothing but the space before a word belongs to the word. Where one spells the
+    beginnings of several words, it has the label of the first.
     """
     starts: dict[int, str] = {}
     for label, place in zip(row.sentence.labels["chunk"], row.first, strict=True):
-        starts.setdefault(place, label)
+        after_space = place > 1 and row.text[slice(*row.offsets[place - 2])].isspace()
+        starts.setdefault(place - after_space, label)
     made, label = [], OUTSIDE
     for place in range(1, len(row.offsets) + 1):
         label = starts.get(place, OUTSIDE if label == OUTSIDE else f"I-{label[2:]}")
