@@ -1,7 +1,7 @@
 """Fine-tuning within a budget, and the figures that come of it."""
 
-import dataclasses
 import json
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,9 @@ from filiberto.evaluate.probes import Contestant, summary
 from filiberto.evaluate.sorting import ClassTask
 from filiberto.evaluate.tagging import TagTask
 from filiberto.evaluate.tasks import Probe
-from filiberto.evaluate.tuning import batch_of, encode, fine_tune, scores
+from filiberto.evaluate.tuning import RATES, batch_of, encode, fine_tune, scores
 from filiberto.train import hardware
+from filiberto.train.optim import Rates, make_optimizers
 
 NOUNS = {"casa": "Fem", "libro": "Masc", "porta": "Fem", "treno": "Masc", "strada": "Fem"}
 VERBS = ("vedo", "prendo", "cerco")
@@ -68,7 +69,7 @@ def tuned(task: Probe, reader: Reader, folder: Path) -> list[float]:
     pad_id = reader.special_ids["<pad>"]
     made = fine_tune(
         *(task, model, parts["train"], parts["dev"]),
-        peak_lr=1e-3, seed=0, pad_id=pad_id, machine=machine,
+        rates=RATES[2], seed=0, pad_id=pad_id, machine=machine,
     )  # fmt: skip
     return scores(tuning.counts(task, made.model, parts["test"], pad_id=pad_id, machine=machine))
 
@@ -128,6 +129,33 @@ def test_only_the_head_is_new(mini_run: Path) -> None:
         assert torch.equal(parameter, trained[name])
     other = dict(random.base_model.named_parameters())["embeddings.tok_embeddings.weight"]
     assert not torch.equal(other, trained["embeddings.tok_embeddings.weight"])
+
+
+@pytest.mark.parametrize("make", [TagTask, ParseTask])
+@pytest.mark.parametrize("rates", RATES)
+def test_muon_learns_the_layers_where_it_has_a_rate_and_adamw_all_else(
+    make: Any, rates: Rates, mini_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = make(labelled())
+    model = task.new_model(mini_run / "model", random=False)
+    made: list[torch.optim.Optimizer] = []
+
+    def kept(*given: Any, **options: Any) -> Any:
+        made.extend(make_optimizers(*given, **options))
+        return tuple(made)
+
+    monkeypatch.setattr(tuning, "make_optimizers", kept)
+    monkeypatch.setattr(tuning, "MAX_STEPS", 1)
+    rows = encode(load_reader(mini_run), labelled().parts["train"])
+    fine_tune(
+        *(task, model, rows, rows[:1]),
+        rates=rates, seed=0, pad_id=1, machine=hardware.find_hardware(precision="fp32"),
+    )  # fmt: skip
+    learned = {p: type(o).__name__ for o in made for g in o.param_groups for p in g["params"]}
+    assert set(learned) == set(model.parameters())
+    muons = {name for name, p in model.named_parameters() if learned[p] == "Muon"}
+    assert all(".layers." in name for name in muons)
+    assert len(muons) == (4 * model.base_model.config.num_hidden_layers if rates.muon else 0)
 
 
 def test_the_rule_of_the_most_frequent_label_takes_no_model() -> None:
@@ -198,6 +226,8 @@ def test_the_report_has_rows_that_tell_what_a_score_is_worth_and_keeps_them(
         model, _, against, _ = (row["scores"] for row in entry["rows"])
         assert model == against  # it is the same model
         assert len(model) == len(probes.SEEDS)
+        for row in entry["rows"][:3]:
+            assert row["rates"] == asdict(RATES[np.argmax(row["tried"])])
         assert entry["seen_sentences"] == 0
     assert metrics["against"][0]["bits_per_byte"] == metrics["bits_per_byte"]
 
@@ -206,7 +236,7 @@ def test_the_report_has_rows_that_tell_what_a_score_is_worth_and_keeps_them(
 
     with monkeypatch.context() as patch:
         patch.setattr(probes, "fine_tune", fails)
-        evaluate.build(run, settings=dataclasses.replace(settings, likelihood_words=9))
+        evaluate.build(run, settings=replace(settings, likelihood_words=9))
         again = json.loads((run / "report" / "metrics.json").read_text())
         assert again["probes"] == metrics["probes"]
         with pytest.raises(

@@ -107,7 +107,7 @@ def _kept_probe(run: Path, task: Probe, contestant: Contestant) -> dict[str, Any
         "data": task.data.digest,
         "random": contestant.random,
         "model": digest_of(contestant.folder, weights=not contestant.random),
-        "rates": probes.LEARNING_RATES,
+        "rates": [asdict(rates) for rates in tuning.RATES],
         "seeds": probes.SEEDS,
         "budget": [tuning.EPOCHS, tuning.MAX_STEPS, tuning.LOOK_STEPS, tuning.ROWS],
         "precision": machine.precision,
@@ -126,7 +126,7 @@ def _entry(
         entry = {"name": row["name"], "kind": kind, **probes.summary(found)}
         if seen is not None and any(seen):
             entry["unseen_mean"] = probes.summary(found[:, ~np.array(seen)])["mean"]
-        entry |= {key: row[key] for key in ("learning_rate", "seconds", "steps") if key in row}
+        entry |= {key: row[key] for key in ("rates", "tried", "seconds", "steps") if key in row}
         table.append(entry)
     return {
         "task": task.name,

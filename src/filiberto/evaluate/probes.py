@@ -1,8 +1,8 @@
 """What a model is worth for a task: fine-tuned by one fixed recipe, next to what tells its worth.
 
-    model, the same shape with random weights, others -> three rates -> three seeds -> test
+    model, the same shape with random weights, others -> four rates -> three seeds -> test
 
-The rate is that of three that does best on the dev part with the first seed; the mean is that of
+The rates are those of four that do best on the dev part with the first seed; the mean is that of
 three seeds on the test part, its interval a bootstrap over the test's sentences. Models from
 elsewhere, the random one and the rule of the most frequent label go the same way.
 """
@@ -20,10 +20,10 @@ import torch
 from filiberto.console import Advance
 from filiberto.evaluate.model import load_reader
 from filiberto.evaluate.tasks import Counts, Probe
-from filiberto.evaluate.tuning import Tuned, counts, encode, fine_tune, scores
+from filiberto.evaluate.tuning import RATES, Tuned, counts, encode, fine_tune, scores
 from filiberto.train.hardware import Hardware
+from filiberto.train.optim import Rates
 
-LEARNING_RATES = (5e-5, 2.5e-4, 1e-3)
 SEEDS = (0, 1, 2)
 _RESAMPLES, _LEVEL = 2_000, 0.95
 
@@ -43,13 +43,16 @@ class Row:
 
     Attributes:
         found: of each seed the counts on the test part, `[seeds, measures, sentences, 2]`.
+        rates: with which they were reached.
+        tried: of each of `RATES` the first measure on the dev part, with the first seed.
     """
 
     name: str
     found: Counts
-    learning_rate: float | None = None
-    seconds: float = 0.0
-    steps: int = 0
+    rates: Rates
+    tried: list[float]
+    seconds: float
+    steps: int
 
 
 def probe(task: Probe, contestant: Contestant, *, machine: Hardware, advance: Advance) -> Row:
@@ -66,7 +69,7 @@ def probe(task: Probe, contestant: Contestant, *, machine: Hardware, advance: Ad
     parts = {part: encode(reader, rows) for part, rows in task.data.parts.items()}
     pad_id = reader.special_ids["<pad>"]
 
-    def tuned(seed: int, peak_lr: float) -> Tuned:
+    def tuned(seed: int, rates: Rates) -> Tuned:
         torch.manual_seed(seed)
         model = task.new_model(contestant.folder, random=contestant.random)
         made = fine_tune(
@@ -74,7 +77,7 @@ def probe(task: Probe, contestant: Contestant, *, machine: Hardware, advance: Ad
             model,
             parts["train"],
             parts["dev"],
-            peak_lr=peak_lr,
+            rates=rates,
             seed=seed,
             pad_id=pad_id,
             machine=machine,
@@ -85,13 +88,14 @@ def probe(task: Probe, contestant: Contestant, *, machine: Hardware, advance: Ad
     def tested(made: Tuned) -> Counts:
         return counts(task, made.model, parts["test"], pad_id=pad_id, machine=machine)
 
-    tried = [tuned(SEEDS[0], rate) for rate in LEARNING_RATES]
+    tried = [tuned(SEEDS[0], rates) for rates in RATES]
     best = max(range(len(tried)), key=lambda n: tried[n].dev[0])
-    made = [tried[best], *(tuned(seed, LEARNING_RATES[best]) for seed in SEEDS[1:])]
+    made = [tried[best], *(tuned(seed, RATES[best]) for seed in SEEDS[1:])]
     return Row(
         name=contestant.name,
         found=np.stack([tested(one) for one in made]),
-        learning_rate=LEARNING_RATES[best],
+        rates=RATES[best],
+        tried=[one.dev[0] for one in tried],
         seconds=time.monotonic() - start,
         steps=sum(one.steps for one in (*tried, *made[1:])),
     )
@@ -99,7 +103,7 @@ def probe(task: Probe, contestant: Contestant, *, machine: Hardware, advance: Ad
 
 def trainings() -> int:
     """How many a probe takes."""
-    return len(LEARNING_RATES) + len(SEEDS) - 1
+    return len(RATES) + len(SEEDS) - 1
 
 
 def summary(found: Counts, *, seed: int = 0) -> dict[str, Any]:

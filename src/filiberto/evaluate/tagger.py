@@ -1,6 +1,6 @@
 """`filiberto tune`: fine-tune a run's model to label words, and keep what comes of it.
 
-model, train.conllu or train.tsv  ->  three rates, the best on dev  ->  a folder for pipelines
+model, train.conllu or train.tsv  ->  four rates, the best on dev  ->  a folder for pipelines
 
 It learns from sentences as they are written, as a pipeline reads them.
 """
@@ -8,6 +8,7 @@ It learns from sentences as they are written, as a pipeline reads them.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,13 @@ from filiberto.evaluate.labelled import (
     set_apart,
 )
 from filiberto.evaluate.model import load_reader
-from filiberto.evaluate.probes import LEARNING_RATES, SEEDS, summary
-from filiberto.evaluate.tuning import Tuned, counts, encode, fine_tune
+from filiberto.evaluate.probes import SEEDS, summary
+from filiberto.evaluate.tuning import RATES, Tuned, counts, encode, fine_tune
 from filiberto.evaluate.written import read_written
-from filiberto.publish.card import tagger_card
+from filiberto.publish.card import learning_rates, tagger_card
 from filiberto.runfolder import safeio
 from filiberto.train import hardware
+from filiberto.train.optim import Rates
 
 METRICS = "metrics.json"
 
@@ -43,7 +45,7 @@ def tune(place: Path, train: Path, *, dev: Path | None, test: Path | None, out: 
     Args:
         place: a run or a model folder.
         train: labelled sentences: .conllu (its parts of speech), or words and entity labels.
-        dev: sentences that choose among three rates; without it a tenth of `train`.
+        dev: sentences that choose among four rates; without it a tenth of `train`.
         test: sentences on which the tagger is scored, if any.
         out: the folder to make.
 
@@ -60,22 +62,22 @@ def tune(place: Path, train: Path, *, dev: Path | None, test: Path | None, out: 
     hardware.keep_freed_memory()
     pad_id = reader.special_ids["<pad>"]
     parts = {part: encode(reader, rows) for part, rows in task.data.parts.items()}
-    tried: list[tuple[float, Tuned]] = []
-    with progress("tune", total=len(LEARNING_RATES), unit="trainings") as advance:
-        for rate in LEARNING_RATES:
+    tried: list[tuple[Rates, Tuned]] = []
+    with progress("tune", total=len(RATES), unit="trainings") as advance:
+        for rates in RATES:
             torch.manual_seed(SEEDS[0])
             model = task.new_model(model_folder(place), random=False)
             made = fine_tune(
                 *(task, model, parts["train"], parts["dev"]),
-                peak_lr=rate, seed=SEEDS[0], pad_id=pad_id, machine=machine,
+                rates=rates, seed=SEEDS[0], pad_id=pad_id, machine=machine,
             )  # fmt: skip
-            tried.append((rate, made))
+            tried.append((rates, made))
             advance(1)
-    rate, best = max(tried, key=lambda one: one[1].dev[0])
+    rates, best = max(tried, key=lambda one: one[1].dev[0])
     metrics: dict[str, Any] = {
         "task": task.name,
         "measure": task.measures[0],
-        "learning_rate": rate,
+        "rates": asdict(rates),
         "dev": best.dev[0],
         "sentences": {part: len(rows) for part, rows in task.data.parts.items() if rows},
     }
@@ -85,7 +87,7 @@ def tune(place: Path, train: Path, *, dev: Path | None, test: Path | None, out: 
     _write(out, task, best, place=place, metrics=metrics)
     scores = [f"dev {100 * metrics['dev']:.1f} %"]
     scores += [f"test {100 * metrics['test']['mean']:.1f} %"] if test is not None else []
-    say(f"{metrics['measure']}: {', '.join(scores)}, learning rate {rate:g}")
+    say(f"{metrics['measure']}: {', '.join(scores)}, {learning_rates(metrics['rates'])}")
     say(f"The tagger is {out}:")
     say(f"  pipeline('token-classification', '{out}', aggregation_strategy='simple')")
 

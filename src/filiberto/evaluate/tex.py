@@ -184,8 +184,8 @@ def _probes(probes: list[dict[str, Any]]) -> Iterator[str]:
     if probes:
         yield (
             f"For each task it is fine-tuned for at most {budget.EPOCHS} epochs of {budget.ROWS} "
-            "sentences a step, the learning rate chosen on the dev part; intervals are from "
-            "resampled sentences~\\cite{efron1979bootstrap}."
+            "sentences a step, optimizer and learning rate chosen on the dev part; intervals are "
+            "from resampled sentences~\\cite{efron1979bootstrap}."
         )
     for data, group in groupby(probes, key=lambda entry: entry["data"]):
         reached = [told for entry in group for told in _reached(entry)]

@@ -1,6 +1,6 @@
 """Fine-tune an encoder for a task, within a budget that is the same for everyone.
 
-    sentences -> ids -> batches of like length -> AdamW, warm-up and decay -> the best on dev
+    sentences -> ids -> batches of like length -> Muon and AdamW, warm-up and decay -> best on dev
 
 The budget: `EPOCHS` epochs and `MAX_STEPS` steps at most, `ROWS` sentences a step; what is kept is
 the state that does best on the dev part, looked at every epoch or `LOOK_STEPS`; after `PATIENCE`
@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from filiberto.config import TrainConfig
 from filiberto.evaluate.bits import word_tokens
 from filiberto.evaluate.budget import EPOCHS, LOOK_STEPS, MAX_STEPS, PATIENCE, ROWS
 from filiberto.evaluate.labelled import Sentence
@@ -26,11 +27,15 @@ from filiberto.evaluate.model import Reader
 from filiberto.evaluate.pretrained import new_parameters
 from filiberto.evaluate.tasks import Batch, Counts, Encoded, Task, padded
 from filiberto.train.hardware import DTYPES, Hardware
+from filiberto.train.optim import Rates, make_optimizers, set_rates
 
-WARMUP_SHARE, WEIGHT_DECAY, MAX_NORM = 0.1, 0.01, 1.0
+RATES = (Rates(5e-5, muon=0), Rates(2.5e-4, muon=0), Rates(1e-3, muon=0), Rates(1e-3, muon=5e-3))
+"""Tried: AdamW alone, and Muon, which suits what Muon has trained (docs/log.md)."""
+WARMUP_SHARE, MAX_NORM = 0.1, 1.0
 HEAD_LR = 1e-3
 """At least so much for what no pretraining gave."""
 
+_WEIGHT_DECAY, _BETA2, _EPSILON = 0.01, 0.999, 1e-8
 _POOL = 50  # batches of like length are drawn from so many
 
 
@@ -81,7 +86,7 @@ def fine_tune(
     train: Sequence[Encoded],
     dev: Sequence[Encoded],
     *,
-    peak_lr: float,
+    rates: Rates,
     seed: int,
     pad_id: int,
     machine: Hardware,
@@ -94,7 +99,8 @@ def fine_tune(
         model: with a new head; changed in place.
         train: sentences to learn from.
         dev: sentences that choose the state that is kept.
-        peak_lr: for what was trained before; at least `HEAD_LR` for the rest.
+        rates: the highest; without one of Muon's, AdamW alone learns. The head has at least
+            `HEAD_LR`.
         seed: of the order of the sentences.
         pad_id: the id of padding.
         machine: device and number format.
@@ -103,8 +109,8 @@ def fine_tune(
     torch.nn.Module.to(model, machine.device)
     epoch_steps = -(-len(train) // ROWS)
     steps = min(EPOCHS * epoch_steps, MAX_STEPS)
-    optimizer = _optimizer(model, peak_lr)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _course(steps))
+    optimizers = _optimizers(model, rates, machine)
+    share_at = _course(steps)
     order = np.random.default_rng(seed)
     batches = islice(_batches(train, order), steps)
     best: tuple[list[float], dict[str, Any]] | None = None
@@ -115,9 +121,10 @@ def fine_tune(
             loss = task.loss(model, batch_of(rows, pad_id=pad_id))
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), MAX_NORM)
-        optimizer.step()
-        optimizer.zero_grad()
-        schedule.step()
+        set_rates(optimizers, share=share_at(step - 1))
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
         advance(1)
         if step % min(epoch_steps, LOOK_STEPS) and step < steps:
             continue
@@ -153,12 +160,25 @@ def scores(found: Counts) -> list[float]:
     return (right / np.maximum(total, 1)).tolist()
 
 
-def _optimizer(model: nn.Module, peak_lr: float) -> torch.optim.Optimizer:
+def _optimizers(
+    model: nn.Module, rates: Rates, machine: Hardware
+) -> tuple[torch.optim.Optimizer, ...]:
+    body: Any = getattr(model, "base_model", model)
+    settings = TrainConfig(
+        optimizer="muon" if rates.muon else "adamw",
+        weight_decay=_WEIGHT_DECAY,
+        beta2=_BETA2,
+        epsilon=_EPSILON,
+    )
+    made = make_optimizers(body, settings, rates=rates, muon_dtype=machine.muon_dtype)
     new = new_parameters(model)
-    head = [p for p in model.parameters() if p in new]
-    body = [p for p in model.parameters() if p not in new]
-    groups = [{"params": body, "lr": peak_lr}, {"params": head, "lr": max(peak_lr, HEAD_LR)}]
-    return torch.optim.AdamW(groups, weight_decay=WEIGHT_DECAY, fused=True)
+    head = {
+        "params": [p for p in model.parameters() if p in new],
+        "weight_decay": _WEIGHT_DECAY,
+        "peak_lr": max(rates.adamw, HEAD_LR),
+    }
+    made[-1].add_param_group(head)
+    return made
 
 
 def _course(steps: int) -> Callable[[int], float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +101,7 @@ def tagger_card(metrics: dict[str, Any], *, labels: Sequence[str], base: str) ->
             *("tags:", "- filiberto", "---", ""),
             *(f"# {base}, tuned for {metrics['task']}", ""),
             f"Fine-tuned with filiberto {__version__} on {sizes['train']:,} sentences (and "
-            f"{', '.join(others)}), learning rate {metrics['learning_rate']:g}, the best of three. "
+            f"{', '.join(others)}), {learning_rates(metrics['rates'])}, the best of four. "
             f"{metrics['measure']}: {', '.join(scores)}.",
             *("", f"Labels, after `B-` (begins) and `I-` (goes on): {', '.join(labels)}.", ""),
             "Give it text as it is written. It cuts the text by itself, and the score is the F1 of "
@@ -114,6 +114,12 @@ def tagger_card(metrics: dict[str, Any], *, labels: Sequence[str], base: str) ->
             *("```", ""),
         ]
     )
+
+
+def learning_rates(rates: Mapping[str, float]) -> str:
+    """The rates of a fine-tuning in words: of Muon none where AdamW alone learned."""
+    muon = f" (Muon's {rates['muon']:g})" if rates["muon"] else ""
+    return f"learning rate {rates['adamw']:g}{muon}"
 
 
 def _origin(tokenizer: Manifest) -> str:

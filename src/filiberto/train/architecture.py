@@ -58,7 +58,7 @@ class Arithmetic(Protocol):
         ...
 
     def layers(self, model: Any) -> nn.ModuleList:
-        """Its layers, first to last."""
+        """The layers of its encoder, first to last, whatever head it has."""
         ...
 
     def decoder(self, model: Any) -> nn.Linear:

@@ -31,6 +31,11 @@ class Hardware:
     attention: Literal["varlen", "sdpa"] = "sdpa"
     compile: bool = False
 
+    @property
+    def muon_dtype(self) -> torch.dtype:
+        """Of Muon's products, which do not need more than bf16."""
+        return torch.bfloat16 if self.precision == "bf16" else torch.float32
+
 
 def find_hardware(
     *,

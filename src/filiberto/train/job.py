@@ -137,7 +137,7 @@ def new_job(
             network,
             settings,
             rates=rates,
-            muon_dtype=torch.bfloat16 if machine.precision == "bf16" else torch.float32,
+            muon_dtype=machine.muon_dtype,
         ),
         scaler=torch.amp.GradScaler(machine.device, enabled=machine.precision == "fp16"),
         settings=settings,

@@ -73,9 +73,9 @@ def max_length(config: ModernBertConfig) -> int:
     return config.max_position_embeddings
 
 
-def layers(model: ModernBertForMaskedLM) -> nn.ModuleList:
+def layers(model: Any) -> nn.ModuleList:
     """A norm before attention and before the feed-forward each."""
-    return model.model.layers
+    return model.base_model.layers
 
 
 def decoder(model: ModernBertForMaskedLM) -> nn.Linear:

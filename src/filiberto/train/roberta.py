@@ -61,9 +61,9 @@ def max_length(config: RobertaConfig) -> int:
     return config.max_position_embeddings - first_position(config)
 
 
-def layers(model: RobertaForMaskedLM) -> nn.ModuleList:
+def layers(model: Any) -> nn.ModuleList:
     """Attention, feed-forward, a norm after each."""
-    return model.roberta.encoder.layer
+    return model.base_model.encoder.layer
 
 
 def decoder(model: RobertaForMaskedLM) -> nn.Linear:
