@@ -68,7 +68,7 @@ class TuneArguments:
     """Flags of `filiberto tune`."""
 
     dev: Path | None = None
-    """Sentences that choose among four learning rates; without it a tenth of FILE."""
+    """Sentences that choose among optimizers and learning rates; without it a tenth of FILE."""
     test: Path | None = None
     """Sentences on which the tagger is scored."""
     out: Path | None = None

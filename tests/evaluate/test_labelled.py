@@ -61,6 +61,8 @@ def test_what_is_no_tree_is_refused_by_its_line(
         ("O ORG ORG LOC O", "O B-ORG I-ORG B-LOC O"),
         ("B-PER I-PER B-PER O I-LOC", "B-PER I-PER B-PER O B-LOC"),
         ("I-PER I-ORG", "B-PER B-ORG"),
+        ("B-PER E-PER S-PER S-PER O", "B-PER I-PER B-PER B-PER O"),
+        ("B-PER I-PER L-PER U-LOC", "B-PER I-PER I-PER B-LOC"),
     ],
 )
 def test_bare_types_and_old_iob_become_iob2(labels: str, expected: str) -> None:
@@ -76,6 +78,21 @@ def test_entities_are_read_with_tabs_or_spaces(tmp_path: Path) -> None:
     path.write_text("il\tO\nRegno\n", "utf-8")
     with pytest.raises(BadDataError, match="line 2: 'Regno'"):
         read_file(path, "iob")
+
+
+@pytest.mark.parametrize("label", ["B", "I", "-", "_"])
+def test_a_label_without_a_type_is_refused(tmp_path: Path, label: str) -> None:
+    path = tmp_path / "x.tsv"
+    path.write_text(f"il\tO\nRegno\t{label}\n", "utf-8")
+    with pytest.raises(BadDataError, match=r"line 2: .* a label with its type last"):
+        read_file(path, "iob")
+
+
+def test_a_comment_is_no_word_but_a_hash_is(tmp_path: Path) -> None:
+    path = tmp_path / "x.tsv"
+    path.write_text("# text = #Roma\n#\tO\nRoma\tB-LOC\n\n# O\nRoma B-LOC\n", "utf-8")
+    for found in read_file(path, "iob"):
+        assert found.words == ("#", "Roma")
 
 
 def test_without_dev_a_tenth_of_train_is_set_apart_always_the_same(tmp_path: Path) -> None:
@@ -96,3 +113,28 @@ def test_a_part_that_is_missing_is_named(tmp_path: Path) -> None:
         read_folder(tmp_path, "conllu")
     with pytest.raises(UsageError, match="nowhere: no such folder"):
         read_folder(tmp_path / "nowhere", "conllu")
+
+
+def test_a_name_that_names_two_parts_is_refused(tmp_path: Path) -> None:
+    for part in ("train", "dev"):
+        (tmp_path / f"contest-{part}.conllu").write_text(TREE, encoding="utf-8")
+    with pytest.raises(UsageError, match=r"contest-.*has both .* and test in it"):
+        read_folder(tmp_path, "conllu")
+
+
+def test_too_few_sentences_to_set_some_apart_are_refused(tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        (tmp_path / f"x-{part}.conllu").write_text(TREE, encoding="utf-8")
+    with pytest.raises(UsageError, match="too few sentences"):
+        read_folder(tmp_path, "conllu")
+
+
+def test_the_same_files_as_other_parts_are_other_data(tmp_path: Path) -> None:
+    for part in ("train", "test", "dev"):
+        (tmp_path / f"x-{part}.conllu").write_text(TREE + "\n" + TREE, encoding="utf-8")
+    before = read_folder(tmp_path, "conllu").digest
+    (tmp_path / "x-test.conllu").write_text(TREE, encoding="utf-8")
+    (tmp_path / "x-test2.conllu").write_text("\n" + TREE, encoding="utf-8")
+    (tmp_path / "x-dev.conllu").rename(tmp_path / "x-train2.conllu")
+    (tmp_path / "x-train.conllu").rename(tmp_path / "x-dev.conllu")
+    assert read_folder(tmp_path, "conllu").digest != before

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from transformers import AutoConfig
 
 from filiberto import evaluate
 from filiberto.config import EvaluateConfig
@@ -21,9 +22,8 @@ from filiberto.evaluate.probes import Contestant, summary
 from filiberto.evaluate.sorting import ClassTask
 from filiberto.evaluate.tagging import TagTask
 from filiberto.evaluate.tasks import Probe
-from filiberto.evaluate.tuning import RATES, batch_of, encode, fine_tune, scores
+from filiberto.evaluate.tuning import RATES, batch_of, encode, fine_tune, optimizers_of, scores
 from filiberto.train import hardware
-from filiberto.train.optim import Rates, make_optimizers
 
 NOUNS = {"casa": "Fem", "libro": "Masc", "porta": "Fem", "treno": "Masc", "strada": "Fem"}
 VERBS = ("vedo", "prendo", "cerco")
@@ -113,7 +113,7 @@ def test_what_is_longer_than_the_model_reads_counts_as_wrong(
     assert 0 < int(batch.words.sum()) < 3_000
 
 
-def test_only_the_head_is_new(mini_run: Path) -> None:
+def test_only_the_head_is_not_the_encoders(mini_run: Path) -> None:
     model = TagTask(labelled()).new_model(mini_run / "model", random=False)
     names = {name for name, p in model.named_parameters() if p in new_parameters(model)}
     assert names == {
@@ -131,31 +131,32 @@ def test_only_the_head_is_new(mini_run: Path) -> None:
     assert not torch.equal(other, trained["embeddings.tok_embeddings.weight"])
 
 
-@pytest.mark.parametrize("make", [TagTask, ParseTask])
-@pytest.mark.parametrize("rates", RATES)
+@pytest.mark.parametrize("kind", ["modernbert", "roberta", "xlm-roberta", "camembert"])
+@pytest.mark.parametrize("make", [TagTask, ParseTask, ClassTask])
 def test_muon_learns_the_layers_where_it_has_a_rate_and_adamw_all_else(
-    make: Any, rates: Rates, mini_run: Path, monkeypatch: pytest.MonkeyPatch
+    make: Any, kind: str, tmp_path: Path
 ) -> None:
-    task = make(labelled())
-    model = task.new_model(mini_run / "model", random=False)
-    made: list[torch.optim.Optimizer] = []
-
-    def kept(*given: Any, **options: Any) -> Any:
-        made.extend(make_optimizers(*given, **options))
-        return tuple(made)
-
-    monkeypatch.setattr(tuning, "make_optimizers", kept)
-    monkeypatch.setattr(tuning, "MAX_STEPS", 1)
-    rows = encode(load_reader(mini_run), labelled().parts["train"])
-    fine_tune(
-        *(task, model, rows, rows[:1]),
-        rates=rates, seed=0, pad_id=1, machine=hardware.find_hardware(precision="fp32"),
-    )  # fmt: skip
-    learned = {p: type(o).__name__ for o in made for g in o.param_groups for p in g["params"]}
-    assert set(learned) == set(model.parameters())
-    muons = {name for name, p in model.named_parameters() if learned[p] == "Muon"}
-    assert all(".layers." in name for name in muons)
-    assert len(muons) == (4 * model.base_model.config.num_hidden_layers if rates.muon else 0)
+    shape = {
+        "hidden_size": 8,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 16,
+    }
+    AutoConfig.for_model(kind, **shape).save_pretrained(tmp_path)
+    model = make(labelled()).new_model(tmp_path, random=True)
+    machine = hardware.find_hardware(precision="fp32")
+    for rates in RATES:
+        optimizers = optimizers_of(model, rates, machine)
+        groups = [
+            (type(o).__name__, p) for o in optimizers for g in o.param_groups for p in g["params"]
+        ]
+        learned = {parameter: name for name, parameter in groups}
+        assert len(groups) == len(learned) == len(list(model.parameters()))
+        muons = {name for name, p in model.named_parameters() if learned[p] == "Muon"}
+        matrices = {
+            name for name, p in model.named_parameters() if ".layer" in name and p.ndim == 2
+        }
+        assert muons == (matrices if rates.muon else set())
 
 
 def test_the_rule_of_the_most_frequent_label_takes_no_model() -> None:
@@ -183,6 +184,27 @@ def test_the_interval_holds_the_mean_and_narrows_with_sentences() -> None:
     # Three seeds of 50 sentences of 10 words: an error of sqrt(.16 / 1500) = 0.0103 to each side.
     assert 0.02 < few["high"] - few["low"] < 0.07
     assert many["high"] - many["low"] < 0.01
+
+
+def test_the_interval_is_of_the_mean_where_seeds_differ_in_how_much_they_say() -> None:
+    draw = np.random.default_rng(0)
+    right = draw.binomial(2, 0.6, size=(2, 300)).astype(float)
+    says = np.stack([right, np.full_like(right, 2)], -1)
+    nothing = np.stack([np.zeros(300), np.ones(300)], -1)[None]
+    found = summary(np.concatenate([says, nothing]))
+    assert found["low"] < found["mean"] < found["high"]
+
+
+def test_a_treebank_without_features_has_no_score_of_them(reader: Reader, mini_run: Path) -> None:
+    bare = {
+        part: [replace(s, labels={**s.labels, "feats": ("_",) * 3}) for s in rows]
+        for part, rows in labelled().parts.items()
+    }
+    task = TagTask(Labelled("bare", bare, "digest"))
+    assert task.measures == ("UPOS",)
+    (upos,) = tuned(task, reader, mini_run / "model")
+    assert upos > 0.9
+    assert len(task.majority()) == 1
 
 
 def write_bank(folder: Path) -> Path:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from transformers import pipeline
 
-from filiberto.errors import OtherRunError
+from filiberto.errors import OtherRunError, UsageError
 from filiberto.evaluate import tuning
 from tests.conftest import filiberto
 from tests.evaluate.test_probes import sentence
@@ -70,7 +70,23 @@ def test_a_folder_that_holds_something_else_is_left_alone(
     (tmp_path / "mine").mkdir()
     with pytest.raises(OtherRunError, match="mine exists and holds no tagger"):
         tune(mini_run, train, dev=None, test=None, out=tmp_path / "mine")
+    (tmp_path / "mine" / "metrics.json").touch()  # as in the folder of a report
+    with pytest.raises(OtherRunError, match="mine exists and holds no tagger"):
+        tune(mini_run, train, dev=None, test=None, out=tmp_path / "mine")
+    out = tmp_path / "taggers" / "places"
     for _ in range(2):  # a tagger is replaced by another
-        tune(mini_run, train, dev=None, test=None, out=tmp_path / "tagger")
-    config = json.loads((tmp_path / "tagger" / "config.json").read_text())
+        tune(mini_run, train, dev=None, test=None, out=out)
+    config = json.loads((out / "config.json").read_text())
     assert config["id2label"] == {"0": "O", "1": "B-LOC", "2": "I-LOC"}
+
+
+def test_a_test_without_sentences_is_refused_before_anything_is_learned(
+    mini_run: Path, tmp_path: Path
+) -> None:
+    from filiberto.evaluate.tagger import tune
+
+    train, empty = tmp_path / "train.tsv", tmp_path / "test.tsv"
+    train.write_text("\n\n".join(f"via\tO\nRoma{n}\tB-LOC" for n in range(40)), encoding="utf-8")
+    empty.touch()
+    with pytest.raises(UsageError, match="no sentences to test with"):
+        tune(mini_run, train, dev=None, test=empty, out=tmp_path / "tagger")

@@ -84,6 +84,16 @@ def test_a_missing_special_token_is_named(tmp_path: Path, folder: Path) -> None:
         bpe.load(tmp_path)
 
 
+def test_how_texts_were_once_cut_and_padded_is_forgotten(tmp_path: Path, folder: Path) -> None:
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    expected = tokenizer.encode(TEXTS[-1]).ids
+    tokenizer.enable_truncation(4)
+    tokenizer.enable_padding(length=64)
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    bpe.write_config(tmp_path, max_length=64)
+    assert bpe.load(tmp_path).encode(TEXTS[-1]).ids == expected
+
+
 def test_a_broken_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "tokenizer.json").write_text('{"model": ')
     with pytest.raises(StateError, match=r"tokenizer\.json cannot be read"):

@@ -107,9 +107,8 @@ def _kept_probe(run: Path, task: Probe, contestant: Contestant) -> dict[str, Any
         "data": task.data.digest,
         "random": contestant.random,
         "model": digest_of(contestant.folder, weights=not contestant.random),
-        "rates": [asdict(rates) for rates in tuning.RATES],
+        "recipe": tuning.recipe(),
         "seeds": probes.SEEDS,
-        "budget": [tuning.EPOCHS, tuning.MAX_STEPS, tuning.LOOK_STEPS, tuning.ROWS],
         "precision": machine.precision,
     }
     return {**kept(run, follows, find_out), "name": contestant.name}
@@ -124,7 +123,7 @@ def _entry(
     for kind, row in rows:
         found: Counts = np.array(row["found"])[:, number]
         entry = {"name": row["name"], "kind": kind, **probes.summary(found)}
-        if seen is not None and any(seen):
+        if seen is not None and any(seen) and not all(seen):
             entry["unseen_mean"] = probes.summary(found[:, ~np.array(seen)])["mean"]
         entry |= {key: row[key] for key in ("rates", "tried", "seconds", "steps") if key in row}
         table.append(entry)

@@ -38,6 +38,7 @@ def kept(run: Path, follows: dict[str, Any], find_out: Callable[[], dict[str, An
 
 def digest_of(folder: Path, *, weights: bool = True) -> list[str]:
     """Hashes of a model folder's configuration, tokenizer and weights."""
-    files = [folder / "config.json", folder / "tokenizer.json"]
+    names = ("config.json", "tokenizer.json", "tokenizer_config.json")
+    files = [folder / name for name in names]
     files += sorted(folder.glob("*.safetensors")) if weights else []
     return [safeio.sha256_of(file) for file in files if file.is_file()]

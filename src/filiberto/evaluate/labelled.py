@@ -1,7 +1,7 @@
 """Labelled text: sentences of words with a label each, or of one label.
 
 *.conllu                     Universal Dependencies: tags, features, heads
-word TAB label, blank line   named entities in IOB, or in KIND's layout with bare types
+word TAB label, blank line   named entities in IOB or IOBES, or in KIND's layout with bare types
 sentence TAB label           classes of whole sentences
 """
 
@@ -23,7 +23,9 @@ Layout = Literal["conllu", "iob", "classes"]
 PARTS: tuple[Part, ...] = ("train", "dev", "test")
 
 _DEV_SHARE = 0.1
-_NO_FEATURES, _OUTSIDE = "_", "O"
+_OUTSIDE = "O"
+_BEGINS, _GOES_ON = ("B-", "S-", "U-"), ("I-", "E-", "L-")
+_NO_LABELS = ("B", "I", "-", "_")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +65,7 @@ def read_folder(folder: Path, layout: Layout) -> Labelled:
         layout: of the files.
 
     Raises:
-        UsageError: a part is missing.
+        UsageError: a part is missing or too small, or a file's name names two.
         BadDataError: a file cannot be read so.
     """
     digest = hashlib.sha256()
@@ -71,7 +73,7 @@ def read_folder(folder: Path, layout: Layout) -> Labelled:
     for part in PARTS:
         parts[part] = []
         for path in _files(folder, part, _SUFFIXES[layout]):
-            digest.update(path.read_bytes())
+            digest.update(f"{part} {path.stat().st_size}\n".encode() + path.read_bytes())
             parts[part] += read_file(path, layout)
         if not parts[part] and part != "dev":
             raise UsageError(
@@ -81,6 +83,8 @@ def read_folder(folder: Path, layout: Layout) -> Labelled:
             )
     if not parts["dev"]:
         parts["train"], parts["dev"] = set_apart(parts["train"])
+    if not parts["train"] or not parts["dev"]:
+        raise UsageError(f"{folder}: too few sentences to learn from and to choose by")
     return Labelled(folder.resolve().name, parts, digest.hexdigest())
 
 
@@ -123,12 +127,16 @@ _SUFFIXES = {"conllu": (".conllu",), "iob": (".tsv", ".txt", ".iob", ".iob2"), "
 def _files(folder: Path, part: Part, suffixes: Sequence[str]) -> list[Path]:
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder of labelled text")
-    names = ("dev", "valid") if part == "dev" else (part,)
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix in suffixes and any(name in path.stem.lower() for name in names)
-    )
+    files = sorted(path for path in folder.iterdir() if path.suffix in suffixes)
+    return [path for path in files if _part_of(path) == part]
+
+
+def _part_of(path: Path) -> Part | None:
+    words: dict[str, Part] = {"train": "train", "dev": "dev", "valid": "dev", "test": "test"}
+    found = {part for word, part in words.items() if word in path.stem.lower()}
+    if len(found) > 1:
+        raise UsageError(f"{path}: the name has both {' and '.join(sorted(found))} in it")
+    return found.pop() if found else None
 
 
 def layout_of(path: Path) -> Layout:
@@ -249,14 +257,17 @@ def _syntactic(tree: Tree) -> Sentence:
 
 
 def _tagged(path: Path, block: Block) -> Sentence:
-    """A sentence of words and entity labels; bare types become IOB2."""
+    """A sentence of words and entity labels; whatever their layout, they become IOB2."""
     words, labels = [], []
+    tabbed = any("\t" in line for _, line in block)
     for number, line in block:
-        if line.startswith("-DOCSTART-"):
+        if line.startswith("-DOCSTART-") or (tabbed and line.startswith("# ")):
             continue
         row = line.split("\t") if "\t" in line else line.split()
         if len(row) < 2 or not row[0].strip() or not row[-1].strip():
             raise _wrong(path, number, line, "a word, a tab and its label")
+        if row[-1].strip() in _NO_LABELS:
+            raise _wrong(path, number, line, "a label with its type last, such as B-PER, PER or O")
         words.append(form(row[0]))
         labels.append(row[-1].strip())
     return Sentence(
@@ -271,16 +282,16 @@ def iob2(labels: Sequence[str]) -> list[str]:
     """Labels with `B-` where an entity begins and `I-` inside it.
 
     Of bare types, as KIND has them, neighbours of one type are one entity; an `I-` that follows
-    nothing of its type begins one.
+    nothing of its type begins one. Ends and single words (IOBES, BILOU) are read as what they are.
     """
     made = []
     before = _OUTSIDE
     for label in labels:
-        kind = label[2:] if label[:2] in ("B-", "I-") else label
+        kind = label[2:] if label.startswith(_BEGINS + _GOES_ON) else label
         if kind == _OUTSIDE:
             made.append(_OUTSIDE)
         else:
-            begins = label.startswith("B-") or before != kind
+            begins = label.startswith(_BEGINS) or before != kind
             made.append(f"{'B' if begins else 'I'}-{kind}")
         before = kind
     return made

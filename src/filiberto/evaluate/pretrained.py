@@ -39,7 +39,7 @@ def encoder(folder: Path, *, random: bool) -> Any:
 
 
 def new_parameters(model: nn.Module) -> set[nn.Parameter]:
-    """Those that no pretraining gave: all but those of the encoder."""
+    """Those of the head: all but the encoder's."""
     body: Any = getattr(model, "base_model", model)
     old = set(body.parameters())
     return {parameter for parameter in model.parameters() if parameter not in old}

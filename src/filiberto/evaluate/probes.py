@@ -1,10 +1,10 @@
 """What a model is worth for a task: fine-tuned by one fixed recipe, next to what tells its worth.
 
-    model, the same shape with random weights, others -> four rates -> three seeds -> test
+    model, the same shape with random weights, others -> optimizer, rates -> three seeds -> test
 
-The rates are those of four that do best on the dev part with the first seed; the mean is that of
-three seeds on the test part, its interval a bootstrap over the test's sentences. Models from
-elsewhere, the random one and the rule of the most frequent label go the same way.
+Optimizer and rates are those, of four, that do best on the dev part with the first seed; the mean
+is that of three seeds on the test part, its interval a bootstrap over the test's sentences. Models
+from elsewhere, the random one and the rule of the most frequent label go the same way.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import torch
 from filiberto.console import Advance
 from filiberto.evaluate.model import load_reader
 from filiberto.evaluate.tasks import Counts, Probe
-from filiberto.evaluate.tuning import RATES, Tuned, counts, encode, fine_tune, scores
+from filiberto.evaluate.tuning import RATES, Tuned, choose, counts, encode, fine_tune, scores
 from filiberto.train.hardware import Hardware
 from filiberto.train.optim import Rates
 
@@ -88,16 +88,19 @@ def probe(task: Probe, contestant: Contestant, *, machine: Hardware, advance: Ad
     def tested(made: Tuned) -> Counts:
         return counts(task, made.model, parts["test"], pad_id=pad_id, machine=machine)
 
-    tried = [tuned(SEEDS[0], rates) for rates in RATES]
-    best = max(range(len(tried)), key=lambda n: tried[n].dev[0])
-    made = [tried[best], *(tuned(seed, RATES[best]) for seed in SEEDS[1:])]
+    chosen = choose(lambda rates: tuned(SEEDS[0], rates))
+    found, steps = [tested(chosen.best)], chosen.steps
+    for seed in SEEDS[1:]:
+        made = tuned(seed, chosen.rates)
+        found.append(tested(made))
+        steps += made.steps
     return Row(
         name=contestant.name,
-        found=np.stack([tested(one) for one in made]),
-        rates=RATES[best],
-        tried=[one.dev[0] for one in tried],
+        found=np.stack(found),
+        rates=chosen.rates,
+        tried=chosen.tried,
         seconds=time.monotonic() - start,
-        steps=sum(one.steps for one in (*tried, *made[1:])),
+        steps=steps,
     )
 
 
@@ -114,18 +117,19 @@ def summary(found: Counts, *, seed: int = 0) -> dict[str, Any]:
         seed: of the bootstrap.
 
     Returns:
-        `mean`, `scores`, and `low` and `high`, the bounds of the 95 % bootstrap interval of the
+        `mean`, `scores`, and `low` and `high`, the bounds of the 95 % bootstrap interval of that
         mean over resampled test sentences.
 
     Source:
         Koehn 2004, Statistical significance tests for machine translation evaluation, section 3.
     """
     single = [scores(one[None])[0] for one in found]
-    pooled = found.sum(0)
-    draws = np.random.default_rng(seed).integers(len(pooled), size=(_RESAMPLES, len(pooled)))
-    right, total = pooled[draws].sum(1).T
+    sentences = found.shape[1]
+    draws = np.random.default_rng(seed).integers(sentences, size=(_RESAMPLES, sentences))
+    right, total = np.moveaxis([one[draws].sum(1) for one in found], -1, 0)
+    means = (right / np.maximum(total, 1)).mean(0)
     edges = (1 - _LEVEL) / 2
-    low, high = np.quantile(right / np.maximum(total, 1), [edges, 1 - edges])
+    low, high = np.quantile(means, [edges, 1 - edges])
     return {
         "mean": float(np.mean(single)),
         "scores": single,

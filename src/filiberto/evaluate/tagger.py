@@ -1,13 +1,12 @@
 """`filiberto tune`: fine-tune a run's model to label words, and keep what comes of it.
 
-model, train.conllu or train.tsv  ->  four rates, the best on dev  ->  a folder for pipelines
+model, train.conllu or train.tsv  ->  four trainings, the best on dev  ->  a folder for pipelines
 
 It learns from sentences as they are written, as a pipeline reads them.
 """
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,7 @@ from filiberto.evaluate.labelled import (
 )
 from filiberto.evaluate.model import load_reader
 from filiberto.evaluate.probes import SEEDS, summary
-from filiberto.evaluate.tuning import RATES, Tuned, counts, encode, fine_tune
+from filiberto.evaluate.tuning import RATES, Tuned, choose, counts, encode, fine_tune
 from filiberto.evaluate.written import read_written
 from filiberto.publish.card import learning_rates, tagger_card
 from filiberto.runfolder import safeio
@@ -45,7 +44,7 @@ def tune(place: Path, train: Path, *, dev: Path | None, test: Path | None, out: 
     Args:
         place: a run or a model folder.
         train: labelled sentences: .conllu (its parts of speech), or words and entity labels.
-        dev: sentences that choose among four rates; without it a tenth of `train`.
+        dev: sentences that choose one of four trainings; without it a tenth of `train`.
         test: sentences on which the tagger is scored, if any.
         out: the folder to make.
 
@@ -54,30 +53,33 @@ def tune(place: Path, train: Path, *, dev: Path | None, test: Path | None, out: 
         BadDataError: a file cannot be read.
         OtherRunError: `out` exists and holds no tagger.
     """
-    if out.exists() and not (out / METRICS).is_file():
+    if out.exists() and not all((out / name).is_file() for name in ("config.json", METRICS)):
         raise OtherRunError(f"{out} exists and holds no tagger", hint="name another with --out")
+    out.parent.mkdir(parents=True, exist_ok=True)
     task = _task(train, dev, test)
     reader = load_reader(place)
     machine = hardware.find_hardware()
     hardware.keep_freed_memory()
     pad_id = reader.special_ids["<pad>"]
     parts = {part: encode(reader, rows) for part, rows in task.data.parts.items()}
-    tried: list[tuple[Rates, Tuned]] = []
+
+    def tuned(rates: Rates) -> Tuned:
+        torch.manual_seed(SEEDS[0])
+        model = task.new_model(model_folder(place), random=False)
+        made = fine_tune(
+            *(task, model, parts["train"], parts["dev"]),
+            rates=rates, seed=SEEDS[0], pad_id=pad_id, machine=machine,
+        )  # fmt: skip
+        advance(1)
+        return made
+
     with progress("tune", total=len(RATES), unit="trainings") as advance:
-        for rates in RATES:
-            torch.manual_seed(SEEDS[0])
-            model = task.new_model(model_folder(place), random=False)
-            made = fine_tune(
-                *(task, model, parts["train"], parts["dev"]),
-                rates=rates, seed=SEEDS[0], pad_id=pad_id, machine=machine,
-            )  # fmt: skip
-            tried.append((rates, made))
-            advance(1)
-    rates, best = max(tried, key=lambda one: one[1].dev[0])
+        chosen = choose(tuned)
+    best = chosen.best
     metrics: dict[str, Any] = {
         "task": task.name,
         "measure": task.measures[0],
-        "rates": asdict(rates),
+        "rates": asdict(chosen.rates),
         "dev": best.dev[0],
         "sentences": {part: len(rows) for part, rows in task.data.parts.items() if rows},
     }
@@ -99,12 +101,13 @@ def _task(train: Path, dev: Path | None, test: Path | None) -> ChunkTask:
     read = read_written(files.values()) if trees else [read_file(p, "iob") for p in files.values()]
     parts: dict[Part, list[Sentence]] = {part: [] for part in PARTS}
     parts.update(zip(files, read, strict=True))
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in files.values()))
     if dev is None:
         parts["train"], parts["dev"] = set_apart(parts["train"])
     if not parts["train"] or not parts["dev"]:
         raise UsageError(f"{train}: too few sentences to learn from and to choose by")
-    data = Labelled(train.stem, parts, digest.hexdigest())
+    if test is not None and not parts["test"]:
+        raise UsageError(f"{test}: no sentences to test with")
+    data = Labelled(train.stem, parts, digest="")
     name, measure = ("tags", "UPOS F1") if trees else ("entities", "F1")
     return ChunkTask(data, name=name, measures=(measure,))
 

@@ -30,14 +30,18 @@ from filiberto.evaluate.tasks import (
 
 @dataclass(frozen=True)
 class TagTask:
-    """Parts of speech (UPOS) and, in the same pass, morphological features (UFeats).
+    """Parts of speech (UPOS) and, in the same pass, morphological features (UFeats) if there are.
 
     Each feature is told apart by itself; a word's features are right where all of them are.
     """
 
     data: Labelled
     name: str = "tags"
-    measures: tuple[str, ...] = ("UPOS", "UFeats")
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """UPOS, and UFeats where a word in training has features."""
+        return ("UPOS", "UFeats") if len(self.layers) > 1 else ("UPOS",)
 
     @cached_property
     def layers(self) -> dict[str, list[str]]:
@@ -70,7 +74,7 @@ class TagTask:
         made = np.zeros((2, len(batch.sentences), 2))
         made[:, :, 0] = right[..., 0].sum(1), right[..., 1:].all(-1).sum(1)
         made[:, :, 1] = [len(sentence.words) for sentence in batch.sentences]
-        return made
+        return made[: len(self.measures)]
 
     def majority(self) -> Counts:
         """The most frequent tag and the most frequent features of each word."""
@@ -80,7 +84,7 @@ class TagTask:
                 right_words(most_frequent_labels(self.data, labels), [labels(s) for s in test])
                 for labels in (layer("upos"), layer("feats"))
             ]
-        )
+        )[: len(self.measures)]
 
     def _scores(self, model: nn.Module, batch: Batch) -> tuple[Tensor, ...]:
         scores = word_states(batch, read(model, batch).logits).float()

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import accumulate, islice
 from typing import Any
 
@@ -33,7 +33,7 @@ RATES = (Rates(5e-5, muon=0), Rates(2.5e-4, muon=0), Rates(1e-3, muon=0), Rates(
 """Tried: AdamW alone, and Muon, which suits what Muon has trained (docs/log.md)."""
 WARMUP_SHARE, MAX_NORM = 0.1, 1.0
 HEAD_LR = 1e-3
-"""At least so much for what no pretraining gave."""
+"""At least so much for the head, most of which no pretraining gave."""
 
 _WEIGHT_DECAY, _BETA2, _EPSILON = 0.01, 0.999, 1e-8
 _POOL = 50  # batches of like length are drawn from so many
@@ -46,6 +46,41 @@ class Tuned:
     model: nn.Module
     dev: list[float]
     steps: int
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The best of `RATES` on the dev part, with the model; and what each came to there."""
+
+    rates: Rates
+    best: Tuned
+    tried: list[float]
+    steps: int
+
+
+def choose(learn: Callable[[Rates], Tuned]) -> Chosen:
+    """Fine-tune with each of `RATES`; one model is kept at a time, the best."""
+    chosen: tuple[Rates, Tuned] | None = None
+    tried, steps = [], 0
+    for rates in RATES:
+        made = learn(rates)
+        tried.append(made.dev[0])
+        steps += made.steps
+        if chosen is None or made.dev[0] > chosen[1].dev[0]:
+            chosen = rates, made
+    assert chosen is not None, "some are tried"
+    return Chosen(*chosen, tried, steps)
+
+
+def recipe() -> dict[str, Any]:
+    """All that a fine-tuned model follows from beside data, task, seed and weights."""
+    return {
+        "rates": [asdict(rates) for rates in RATES],
+        "head": HEAD_LR,
+        "budget": [EPOCHS, MAX_STEPS, LOOK_STEPS, PATIENCE, ROWS, _POOL],
+        "course": [WARMUP_SHARE, MAX_NORM],
+        "optimizers": [_WEIGHT_DECAY, _BETA2, _EPSILON],
+    }
 
 
 def encode(reader: Reader, sentences: Sequence[Sentence]) -> list[Encoded]:
@@ -109,7 +144,7 @@ def fine_tune(
     torch.nn.Module.to(model, machine.device)
     epoch_steps = -(-len(train) // ROWS)
     steps = min(EPOCHS * epoch_steps, MAX_STEPS)
-    optimizers = _optimizers(model, rates, machine)
+    optimizers = optimizers_of(model, rates, machine)
     share_at = _course(steps)
     order = np.random.default_rng(seed)
     batches = islice(_batches(train, order), steps)
@@ -160,16 +195,17 @@ def scores(found: Counts) -> list[float]:
     return (right / np.maximum(total, 1)).tolist()
 
 
-def _optimizers(
+def optimizers_of(
     model: nn.Module, rates: Rates, machine: Hardware
 ) -> tuple[torch.optim.Optimizer, ...]:
-    body: Any = getattr(model, "base_model", model)
+    """Muon for the matrices of the encoder's layers where it has a rate, AdamW for all else."""
     settings = TrainConfig(
         optimizer="muon" if rates.muon else "adamw",
         weight_decay=_WEIGHT_DECAY,
         beta2=_BETA2,
         epsilon=_EPSILON,
     )
+    body: Any = getattr(model, "base_model", model)
     made = make_optimizers(body, settings, rates=rates, muon_dtype=machine.muon_dtype)
     new = new_parameters(model)
     head = {

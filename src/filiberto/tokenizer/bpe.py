@@ -139,6 +139,8 @@ def load(folder: Path, *, literal_specials: bool = False) -> Tokenizer:
     if missing:
         raise StateError(f"{path} has no {' '.join(missing)}")
     tokenizer.encode_special_tokens = literal_specials
+    tokenizer.no_truncation()  # others' folders may remember how their last texts were cut
+    tokenizer.no_padding()
     return tokenizer
 
 

@@ -1,0 +1,90 @@
+"""What optimizer and learning rates do in fine-tuning, by the report's recipe else.
+
+    python benchmarks/tuning.py RUN LABELLED --rates 1e-3 1e-3:5e-3 --models trained random
+
+LABELLED is a folder as `filiberto evaluate --treebank`, `--entities` or `--classes` takes it. A
+rate is AdamW's; after a colon stands Muon's for the layers. Scores on dev and test, of one seed
+each, go into benchmarks/results/tuning-NAME.json as soon as they are known; what is there already
+is not learned again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from filiberto.evaluate.contest import tasks_of
+from filiberto.evaluate.labelled import Layout, read_folder
+from filiberto.evaluate.model import load_reader
+from filiberto.evaluate.tasks import Probe
+from filiberto.evaluate.tuning import counts, encode, fine_tune, scores
+from filiberto.runfolder import safeio
+from filiberto.train import hardware
+from filiberto.train.optim import Rates
+
+
+def main() -> None:
+    asked = arguments()
+    path = Path(__file__).parent / "results" / f"tuning-{asked.name}.json"
+    rows: list[dict[str, Any]] = json.loads(path.read_text()) if path.is_file() else []
+    layout: Layout = asked.layout
+    for task in tasks_of({layout: read_folder(asked.labelled, layout)}):
+        if asked.task not in (None, task.name):
+            continue
+        for model, rates, seed in product(asked.models, asked.rates, range(asked.seeds)):
+            case = {
+                "task": task.name,
+                "data": task.data.name,
+                "model": model,
+                "rates": rates,
+                "seed": seed,
+            }
+            if any(case.items() <= row.items() for row in rows):
+                continue
+            made = learned(task, asked.run / "model", model == "random", rates_of(rates), seed)
+            rows.append(case | dict(zip(("dev", "test"), made, strict=True)))
+            print(rows[-1], flush=True)
+            safeio.write_json(path, rows)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("labelled", type=Path)
+    parser.add_argument("--layout", choices=["conllu", "iob", "classes"], default="iob")
+    parser.add_argument("--task", help="tags or dependencies, of a treebank only that")
+    parser.add_argument("--rates", nargs="+", default=["1e-3", "1e-3:5e-3"])
+    parser.add_argument("--models", nargs="+", choices=["trained", "random"], default=["trained"])
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--name", default="muon", help="of the JSON file, tuning-NAME.json")
+    return parser.parse_args()
+
+
+def rates_of(text: str) -> Rates:
+    adamw, _, muon = text.partition(":")
+    return Rates(float(adamw), float(muon or 0))
+
+
+def learned(
+    task: Probe, folder: Path, random: bool, rates: Rates, seed: int
+) -> tuple[list[float], list[float]]:
+    """Every measure of the task on dev and on test."""
+    reader = load_reader(folder)
+    parts = {part: encode(reader, rows) for part, rows in task.data.parts.items()}
+    machine, pad_id = hardware.find_hardware(), reader.special_ids["<pad>"]
+    torch.manual_seed(seed)
+    made = fine_tune(
+        *(task, task.new_model(folder, random=random), parts["train"], parts["dev"]),
+        rates=rates, seed=seed, pad_id=pad_id, machine=machine,
+    )  # fmt: skip
+    tested = counts(task, made.model, parts["test"], pad_id=pad_id, machine=machine)
+    return made.dev, scores(tested)
+
+
+if __name__ == "__main__":
+    main()
