@@ -132,11 +132,11 @@ def _files(folder: Path, part: Part, suffixes: Sequence[str]) -> list[Path]:
 
 
 def _part_of(path: Path) -> Part | None:
-    words: dict[str, Part] = {"train": "train", "dev": "dev", "valid": "dev", "test": "test"}
-    found = {part for word, part in words.items() if word in path.stem.lower()}
+    name = path.stem.lower().replace("valid", "dev")
+    found: list[Part] = [part for part in PARTS if part in name]
     if len(found) > 1:
-        raise UsageError(f"{path}: the name has both {' and '.join(sorted(found))} in it")
-    return found.pop() if found else None
+        raise UsageError(f"{path}: the name has both {' and '.join(found)} in it")
+    return found[0] if found else None
 
 
 def layout_of(path: Path) -> Layout:

@@ -126,7 +126,7 @@ def summary(found: Counts, *, seed: int = 0) -> dict[str, Any]:
     single = [scores(one[None])[0] for one in found]
     sentences = found.shape[1]
     draws = np.random.default_rng(seed).integers(sentences, size=(_RESAMPLES, sentences))
-    right, total = np.moveaxis([one[draws].sum(1) for one in found], -1, 0)
+    right, total = np.stack([one[draws].sum(1) for one in found], 1).T
     means = (right / np.maximum(total, 1)).mean(0)
     edges = (1 - _LEVEL) / 2
     low, high = np.quantile(means, [edges, 1 - edges])
