@@ -280,9 +280,23 @@ def _value(before: Any, parsed: Any) -> Any:
 
 
 def parse_places(
-    command: str, arguments: list[str], flags: type, *, usage: str, description: str
+    command: str,
+    arguments: list[str],
+    flags: type,
+    *,
+    usage: str,
+    beside: str = "",
+    description: str,
 ) -> tuple[Path, tuple[str, ...], Any]:
     """RUN, the words after it, and the flags of a command that reads a run.
+
+    Args:
+        command: its name.
+        arguments: what was given to it.
+        flags: a dataclass of them.
+        usage: its words.
+        beside: what a word after RUN is.
+        description: what it does.
 
     Raises:
         UsageError: too few or too many words, or no such folder and no backup of it.
@@ -290,8 +304,8 @@ def parse_places(
     import tyro
 
     conf = tyro.conf
-    beside = "" if usage == "RUN" else ", and what the command takes beside it"
-    about = conf.arg(metavar=usage, help=f"Folder of the run{beside}.", help_behavior_hint="")
+    places = f"Folder of the run. {beside}".strip()
+    about = conf.arg(metavar=usage, help=places, help_behavior_hint="")
     words = ("words", Annotated[tuple[str, ...], conf.Positional, about])
     options = [_flag(*field) for field in _fields(flags, flags())]
     parsed = tyro.cli(

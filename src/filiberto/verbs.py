@@ -31,6 +31,7 @@ def fill(arguments: list[str]) -> None:
         arguments,
         FillArguments,
         usage='RUN ["ciao <mask> va?"]',
+        beside="A text with <mask>, one token, or ___, one word; without it a prompt stays open.",
         description=description("fill"),
     )
     from filiberto.evaluate import session
@@ -78,7 +79,13 @@ class TuneArguments:
 def tune(arguments: list[str]) -> None:
     """`filiberto tune RUN FILE`."""
     run, files, flags = parse_places(
-        "tune", arguments, TuneArguments, usage="RUN FILE", description=description("tune")
+        "tune",
+        arguments,
+        TuneArguments,
+        usage="RUN FILE",
+        beside="FILE holds labelled sentences: a treebank's .conllu for parts of speech, or a "
+        "word, a tab and its label on each line for names.",
+        description=description("tune"),
     )
     if not files:
         raise UsageError("no labelled file is named", hint=f"filiberto tune {run} train.conllu")
@@ -209,7 +216,12 @@ class LookArguments:
 def look(arguments: list[str]) -> None:
     """`filiberto look RUN [STAGE]`."""
     run, stages, flags = parse_places(
-        "look", arguments, LookArguments, usage="RUN [STAGE]", description=description("look")
+        "look",
+        arguments,
+        LookArguments,
+        usage="RUN [STAGE]",
+        beside="STAGE is corpus, tokenizer, tokens, train or evaluate; without it all.",
+        description=description("look"),
     )
     from filiberto.look import look as show
 
