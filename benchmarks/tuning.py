@@ -61,7 +61,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rates", nargs="+", default=["1e-3", "1e-3:5e-3"])
     parser.add_argument("--models", nargs="+", choices=["trained", "random"], default=["trained"])
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--name", default="muon", help="of the JSON file, tuning-NAME.json")
+    parser.add_argument("--name", default="kind", help="of the JSON file, tuning-NAME.json")
     return parser.parse_args()
 
 
