@@ -261,6 +261,9 @@ def test_the_report_has_rows_that_tell_what_a_score_is_worth_and_keeps_them(
         evaluate.build(run, settings=replace(settings, likelihood_words=9))
         again = json.loads((run / "report" / "metrics.json").read_text())
         assert again["probes"] == metrics["probes"]
+        with monkeypatch.context() as other, pytest.raises(AssertionError, match="it is known"):
+            other.setattr(tuning, "HEAD_LR", 2e-3)  # by another recipe nothing is
+            evaluate.build(run, settings=replace(settings, likelihood_words=8))
         with pytest.raises(
             AssertionError, match="it is known"
         ):  # but not if all shall be forgotten
