@@ -16,8 +16,6 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from filiberto.evaluate.contest import tasks_of
 from filiberto.evaluate.labelled import Layout, read_folder
 from filiberto.evaluate.model import load_reader
@@ -77,10 +75,9 @@ def learned(
     reader = load_reader(folder)
     parts = {part: encode(reader, rows) for part, rows in task.data.parts.items()}
     machine, pad_id = hardware.find_hardware(), reader.special_ids["<pad>"]
-    torch.manual_seed(seed)
     made = fine_tune(
-        *(task, task.new_model(folder, random=random), parts["train"], parts["dev"]),
-        rates=rates, seed=seed, pad_id=pad_id, machine=machine,
+        *(task, folder, parts),
+        random=random, rates=rates, seed=seed, pad_id=pad_id, machine=machine,
     )  # fmt: skip
     tested = counts(task, made.model, parts["test"], pad_id=pad_id, machine=machine)
     return made.dev, scores(tested)

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from filiberto.console import Advance
 from filiberto.evaluate.model import load_reader
@@ -70,13 +69,11 @@ def probe(task: Probe, contestant: Contestant, *, machine: Hardware, advance: Ad
     pad_id = reader.special_ids["<pad>"]
 
     def tuned(seed: int, rates: Rates) -> Tuned:
-        torch.manual_seed(seed)
-        model = task.new_model(contestant.folder, random=contestant.random)
         made = fine_tune(
             task,
-            model,
-            parts["train"],
-            parts["dev"],
+            contestant.folder,
+            parts,
+            random=contestant.random,
             rates=rates,
             seed=seed,
             pad_id=pad_id,

@@ -11,8 +11,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from filiberto.console import progress, say
 from filiberto.errors import OtherRunError, UsageError
 from filiberto.evaluate.chunks import ChunkTask
@@ -55,8 +53,8 @@ def tune(place: Path, train: Path, *, dev: Path | None, test: Path | None, out: 
     """
     if out.exists() and not all((out / name).is_file() for name in ("config.json", METRICS)):
         raise OtherRunError(f"{out} exists and holds no tagger", hint="name another with --out")
-    out.parent.mkdir(parents=True, exist_ok=True)
     task = _task(train, dev, test)
+    out.parent.mkdir(parents=True, exist_ok=True)
     reader = load_reader(place)
     machine = hardware.find_hardware()
     hardware.keep_freed_memory()
@@ -64,10 +62,8 @@ def tune(place: Path, train: Path, *, dev: Path | None, test: Path | None, out: 
     parts = {part: encode(reader, rows) for part, rows in task.data.parts.items()}
 
     def tuned(rates: Rates) -> Tuned:
-        torch.manual_seed(SEEDS[0])
-        model = task.new_model(model_folder(place), random=False)
         made = fine_tune(
-            *(task, model, parts["train"], parts["dev"]),
+            *(task, model_folder(place), parts),
             rates=rates, seed=SEEDS[0], pad_id=pad_id, machine=machine,
         )  # fmt: skip
         advance(1)

@@ -84,6 +84,10 @@ class Task(Protocol):
         """What is measured, by the field's names."""
         ...
 
+    def new_model(self, folder: Path, *, random: bool) -> nn.Module:
+        """The model of a folder, or one of its shape with random weights, with a new head."""
+        ...
+
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         """What is made small, a mean over words or sentences."""
         ...
@@ -104,10 +108,6 @@ class Probe(Task, Protocol):
     @property
     def data(self) -> Labelled:
         """What is learned and tested."""
-        ...
-
-    def new_model(self, folder: Path, *, random: bool) -> nn.Module:
-        """The model of a folder, or one of its shape with random weights, with a new head."""
         ...
 
     def majority(self) -> Counts:

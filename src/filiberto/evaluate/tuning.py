@@ -10,9 +10,10 @@ looks without a gain it ends.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import accumulate, islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -117,31 +118,32 @@ def batch_of(rows: Sequence[Encoded], *, pad_id: int) -> Batch:
 
 def fine_tune(
     task: Task,
-    model: nn.Module,
-    train: Sequence[Encoded],
-    dev: Sequence[Encoded],
+    folder: Path,
+    parts: Mapping[str, Sequence[Encoded]],
     *,
+    random: bool = False,
     rates: Rates,
     seed: int,
     pad_id: int,
     machine: Hardware,
-    advance: Callable[[int], object] = lambda steps: None,
 ) -> Tuned:
     """Train a model for a task and keep its best state.
 
     Args:
         task: what is learned.
-        model: with a new head; changed in place.
-        train: sentences to learn from.
-        dev: sentences that choose the state that is kept.
+        folder: of the model.
+        parts: `train` to learn from, and `dev`, which chooses the state that is kept.
+        random: begin from random weights instead of the folder's.
         rates: the highest; without one of Muon's, AdamW alone learns. The head has at least
             `HEAD_LR`.
-        seed: of the order of the sentences.
+        seed: of the head, of random weights and of the order of the sentences.
         pad_id: the id of padding.
         machine: device and number format.
-        advance: told the steps that are done.
     """
+    torch.manual_seed(seed)
+    model = task.new_model(folder, random=random)
     torch.nn.Module.to(model, machine.device)
+    train, dev = parts["train"], parts["dev"]
     epoch_steps = -(-len(train) // ROWS)
     steps = min(EPOCHS * epoch_steps, MAX_STEPS)
     optimizers = optimizers_of(model, rates, machine)
@@ -160,7 +162,6 @@ def fine_tune(
         for optimizer in optimizers:
             optimizer.step()
             optimizer.zero_grad()
-        advance(1)
         if step % min(epoch_steps, LOOK_STEPS) and step < steps:
             continue
         found = scores(counts(task, model, dev, pad_id=pad_id, machine=machine))
