@@ -11,6 +11,7 @@ from huggingface_hub import constants
 
 from filiberto import cli
 from filiberto.evaluate.kept import digest_of
+from filiberto.publish.page import RUNTIME
 from tests.conftest import filiberto
 from tests.hub_server import Hub, running
 
@@ -87,3 +88,19 @@ def publish(capsys: pytest.CaptureFixture[str]) -> Publish:
         return code, "".join(capsys.readouterr())
 
     return command
+
+
+@pytest.fixture
+def with_page(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Path, tuple[str, ...]]:
+    """A run whose export has all that the page takes, and the flags for a Space of it."""
+    run = Path(shutil.copytree(finished, tmp_path / "it"))
+    monkeypatch.setattr("filiberto.publish.onnx.export", lambda run: pytest.fail("made again"))
+    for name in ("tokenizer.json", "tokenizer_config.json", "config.json"):
+        shutil.copyfile(run / "model" / name, run / "export" / name)
+    runtime = tmp_path / "runtime"
+    runtime.mkdir()
+    for name in (name for names in RUNTIME.values() for name in names):
+        (runtime / name).write_text(name)
+    return run, ("--space", "--runtime", str(runtime), "--license", "mit")
