@@ -67,11 +67,18 @@ def test_where_there_are_tokens_the_speed_is_measured_and_the_loss_foretold(
     assert found.text.documents is not None
     assert found.speed == "measured"
     assert found.expected is not None
+    assert found.expected.at_most
     tokens = {"tokens": 500 * 4_096, "text_tokens": found.text.tokens}
     loss = law.relative_loss("tiny", **tokens) * unigram_loss(mini_run)
     assert found.expected.loss == pytest.approx(loss)
     bits = loss / math.log(2) / found.text.token_bytes
     assert found.expected.bits_per_byte == pytest.approx(bits)
+    error = law.ERROR * unigram_loss(mini_run)
+    assert f"validation loss below {loss + error:.2f} nats" in dict(table(found))["expected"]
+    as_measured = replace(settings, embeddings="random")
+    found = forecast(replace(recipe, time=None, train=as_measured), mini_run)
+    told = f"validation loss {loss - error:.2f} to {loss + error:.2f} nats"
+    assert told in dict(table(found))["expected"]
     assert any("the text is read" in line for line in found.warnings)
 
 

@@ -124,6 +124,9 @@ class TrainConfig:
     architecture: Architecture = "modernbert"
     """The model's kind: 'modernbert' (rotary positions, gates, most layers see a window of 129
     tokens), which learns far faster from little text, or 'roberta' as in the article."""
+    embeddings: Literal["cooccurrence", "random"] = "cooccurrence"
+    """What a model that begins anew has for tokens before its first step: 'cooccurrence' puts those
+    near each other that stand among the same others in the text, or 'random'."""
     row_length: int = 128
     """Tokens in one training row: the longest text the model will read."""
     batch_tokens: int | Auto = "auto"

@@ -70,7 +70,8 @@ def ground() -> str:
         for size, (least, most) in law.MEASURED.items()
     )
     return (
-        f"By the law that filiberto plan goes by. It was fitted to Italian ({ranges}) and missed "
+        "By the law that filiberto plan goes by. It was fitted to trainings on Italian that began "
+        f"with random embeddings ({ranges}) and missed "
         f"these trainings by at most {100 * law.FIT_ERROR:.1f}\u00a0% of what guessing by "
         "frequency alone costs; other texts may gain less or more."
     )

@@ -117,6 +117,11 @@ def _model(plan: dict[str, Any], history: History, *, name: str) -> str:
     beginning = ""
     if history.began_from:
         beginning = f", beginning with the weights of {escaped(history.began_from)}"
+    elif history.settings and history.settings.embeddings == "cooccurrence":
+        beginning = (
+            "; its token embeddings begin as factors of the tokens' associations in the text"
+            "~\\cite{levy2014implicit}"
+        )
     language = f" for {escaped(history.language)}" if history.language else ""
     cited = f"~\\cite{{{_CITED[kind]}}}" if kind in _CITED else ""
     return (

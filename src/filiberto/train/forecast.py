@@ -97,11 +97,14 @@ class Expected:
 
     Attributes:
         bits_per_byte: the same loss by the bytes of the tokens.
+        at_most: the trainings that were measured began with random embeddings, and this one does
+            not.
     """
 
     loss: float
     error: float
     bits_per_byte: float | None
+    at_most: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,11 +223,17 @@ def _expectation(found: Forecast) -> str:
     if expected is None:
         return "nothing foretold: no training of this size, length and settings has been measured"
     loss, error = expected.loss, expected.error
-    told = f"validation loss {loss - error:.2f} to {loss + error:.2f} nats a hidden token"
-    if expected.bits_per_byte is None:
+    told = f"validation loss {_span(loss, error, expected)} nats a hidden token"
+    bits = expected.bits_per_byte
+    if bits is None:
         return told
-    least, most = (expected.bits_per_byte * (1 + side * error / loss) for side in (-1, 1))
-    return f"{told}, {least:.2f} to {most:.2f} bits per byte"
+    return f"{told}, {_span(bits, bits * error / loss, expected)} bits per byte"
+
+
+def _span(value: float, error: float, expected: Expected) -> str:
+    if expected.at_most:
+        return f"below {value + error:.2f}"
+    return f"{value - error:.2f} to {value + error:.2f}"
 
 
 def _expected(plan: Plan, text: Text, settings: TrainConfig) -> Expected | None:
@@ -240,6 +249,7 @@ def _expected(plan: Plan, text: Text, settings: TrainConfig) -> Expected | None:
         bits_per_byte=(
             share * whole / math.log(2) / text.token_bytes if text.token_bytes else None
         ),
+        at_most=settings.embeddings != "random",
     )
 
 

@@ -4,8 +4,9 @@
 
 N are the weights of the layers, D the tokens read; text that is read again counts less. Fitted to
 trainings of our own on real Italian (`benchmarks/law.py`, docs/results.md), and given as a share of
-what guessing by frequency costs, so that other texts and vocabularies can use it. Nothing is
-foretold outside of what was measured.
+what guessing by frequency costs, so that other texts and vocabularies can use it. Those trainings
+began with random embeddings; with embeddings from the text's co-occurrences the loss is lower.
+Nothing is foretold outside of what was measured.
 
 Source:
     Hoffmann et al. 2022, arXiv:2203.15556, section 3.3, and Muennighoff et al. 2023,

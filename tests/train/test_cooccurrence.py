@@ -1,0 +1,120 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from filiberto.tokens.stream import TokenStream, open_stream
+from filiberto.train import cooccurrence, prepare
+from tests.conftest import MINIATURE
+from tests.train.conftest import SPECIAL, job_of
+from tests.train.test_sampler import stream_of
+
+COLOURS, BEASTS, VERBS, SOUNDS = range(10, 20), range(20, 30), range(30, 40), range(40, 50)
+VOCAB = 64
+
+
+def text_of(folder: Path, *, documents: int = 4_001) -> TokenStream:
+    """Colours stand beside verbs, beasts beside sounds, whichever of them."""
+    draw = np.random.default_rng(0)
+    made = [
+        [int(draw.choice(kind)) for kind in ((COLOURS, VERBS), (BEASTS, SOUNDS))[n % 2] * 2]
+        for n in range(documents)
+    ]
+    stream = stream_of(folder, made)
+    stream.header.update(vocab_size=VOCAB, special_ids=SPECIAL)
+    return stream
+
+
+def test_tokens_that_stand_among_the_same_others_are_near_each_other(tmp_path: Path) -> None:
+    made = cooccurrence.embeddings(text_of(tmp_path), width=8, seed=0)
+    assert made.shape == (VOCAB, 8)
+    near = (made @ made.T).numpy()
+    for kind in (COLOURS, BEASTS, VERBS, SOUNDS):
+        others = [n for n in range(10, 50) if n not in kind]
+        alike = near[np.ix_(kind, kind)].mean()
+        assert alike > near[np.ix_(kind, others)].mean() + 0.5
+
+
+def test_what_is_special_or_was_never_read_has_none(tmp_path: Path) -> None:
+    made = cooccurrence.embeddings(text_of(tmp_path), width=8, seed=0)
+    read = torch.zeros(VOCAB, dtype=torch.bool)
+    read[10:50] = True
+    torch.testing.assert_close(made.norm(dim=1), read.float())
+
+
+def test_pairs_within_the_window_are_counted_by_their_distance(tmp_path: Path) -> None:
+    stream = stream_of(tmp_path, [[10, 11, 12, 13, 14, 10]])
+    stream.header.update(vocab_size=VOCAB, special_ids=SPECIAL)
+    counts = cooccurrence._counts(stream)
+    # The most frequent comes first, the others in their order.
+    assert counts.shape == (VOCAB, 5)
+    found = {token: counts[token].tolist() for token in (10, 11, 12)}
+    assert found[11] == pytest.approx([1 + 1 / 4, 0, 1, 1 / 2, 1 / 3])
+    assert found[12] == pytest.approx([1 / 2 + 1 / 3, 1, 0, 1, 1 / 2])
+    assert found[10] == pytest.approx([0, 1 + 1 / 4, 1 / 2 + 1 / 3, 1 / 3 + 1 / 2, 1 / 4 + 1])
+    assert not counts[list(SPECIAL.values())].any()
+
+
+def test_a_text_is_read_in_parts_and_a_long_one_evenly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = text_of(tmp_path)
+    whole = cooccurrence._counts(stream)
+    monkeypatch.setattr(cooccurrence, "_AT_ONCE", 1_000)
+    parts = cooccurrence._counts(stream)
+    assert len(stream) % 1_000
+    assert 0.97 < parts.sum() / whole.sum() < 1.0  # but for pairs over the ends of parts
+    monkeypatch.setattr(cooccurrence, "MOST_TOKENS", 6_000)
+    assert cooccurrence._parts(len(stream))[0] == (0, 1_000)
+    assert cooccurrence._parts(len(stream))[-1] == (len(stream) - 1_000, 1_000)
+    share = cooccurrence._counts(stream).sum() / parts.sum()
+    assert share == pytest.approx(6_000 / len(stream), rel=0.05)
+
+
+def test_association_is_more_than_chance_and_never_less_than_none() -> None:
+    counts = torch.tensor([[8.0, 0.0], [0.0, 8.0], [4.0, 4.0], [0.0, 0.0]])
+    found = cooccurrence.ppmi(counts)
+    expected = torch.tensor([[2.0, 1.0], [1.0, 2.0], [1.0, 1.0], [1.0, 1.0]]).log()
+    torch.testing.assert_close(found, expected)
+
+
+def test_the_signs_of_singular_vectors_change_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = text_of(tmp_path)
+    made = cooccurrence.embeddings(stream, width=8, seed=0)
+    factorise = torch.svd_lowrank
+
+    def turned(*given, **options):
+        left, values, right = factorise(*given, **options)
+        signs = torch.where(torch.arange(len(values)) % 3 == 0, -1.0, 1.0)
+        return left * signs, values, right * signs
+
+    monkeypatch.setattr(torch, "svd_lowrank", turned)
+    torch.testing.assert_close(cooccurrence.embeddings(stream, width=8, seed=0), made)
+
+
+@pytest.mark.parametrize("architecture", ["modernbert", "roberta"])
+def test_a_new_model_begins_with_them(run: Path, architecture: str) -> None:
+    job = job_of(run, replace(MINIATURE, architecture=architecture))
+    weight = job.model.get_input_embeddings().weight
+    before = weight.detach().clone()
+    assert prepare.give_embeddings(job, run) > 0
+    stream = open_stream(run / "tokens", split="train")
+    made = cooccurrence.embeddings(stream, width=weight.shape[1], seed=job.seed)
+    known = made.any(1)
+    assert known.float().mean() > 0.3
+    assert torch.equal(weight[~known], before[~known])
+    sizes = weight[known].square().mean(1).sqrt()
+    torch.testing.assert_close(sizes, torch.full_like(sizes, prepare.EMBEDDING_RMS))
+    assert torch.nn.functional.cosine_similarity(weight[known], made[known]).min() > 0.999
+    assert job.model.get_output_embeddings().weight is weight
+
+
+def test_random_ones_stay_where_they_are_asked_for(run: Path) -> None:
+    job = job_of(run, replace(MINIATURE, embeddings="random"))
+    before = job.model.get_input_embeddings().weight.detach().clone()
+    assert prepare.give_embeddings(job, run) == 0.0
+    assert torch.equal(job.model.get_input_embeddings().weight, before)
