@@ -47,6 +47,7 @@ MIX = {
 
 # What all others change one thing of, whatever the package's defaults have become.
 BASE: dict[str, Any] = {
+    "embeddings": "cooccurrence",
     "optimizer": "muon",
     "muon_lr": 0.02,
     "peak_lr": 3e-3,
@@ -67,6 +68,8 @@ PEAK_LR = {"tiny": 3e-3, "mini": 2e-3, "small": 1.4e-3}
 # Beside `settings` see `learning_run.trained`.
 CANDIDATES: dict[str, dict[str, Any]] = {
     "base": {},
+    "random embeddings": {"settings": {"embeddings": "random"}},
+    **{f"embeddings of {rms}": {"embedding_rms": rms} for rms in (0.02, 0.05, 0.2)},
     **{f"Muon {rate}": {"settings": {"muon_lr": rate}} for rate in (0.005, 0.01, 0.04)},
     **{
         f"AdamW {rate} beside Muon": {"settings": {"peak_lr": rate}}

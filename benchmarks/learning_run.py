@@ -19,12 +19,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from filiberto import evaluate
 from filiberto.config import EvaluateConfig, TrainConfig
+from filiberto.evaluate.bits import bits_per_byte
+from filiberto.evaluate.comparison import some_documents
 from filiberto.evaluate.model import Reader
 from filiberto.tokenizer import bpe
 from filiberto.tokens.stream import open_stream
 from filiberto.train import hardware, losses, masking
+from filiberto.train import prepare as first
 from filiberto.train.course import Course
 from filiberto.train.job import Job, new_job
 from filiberto.train.loop import validate
@@ -61,6 +63,7 @@ def trained(
     average: float = 0.0,
     positions: str | None = None,
     theta: float | None = None,
+    embedding_rms: float = first.EMBEDDING_RMS,
 ) -> dict[str, Any]:
     """Train, and validate at even steps in tokens.
 
@@ -82,6 +85,7 @@ def trained(
         average: the share of the training at its end whose weights are averaged.
         positions: RoBERTa's before the first step: sines and cosines ('waves'), or 'zero'.
         theta: the base of ModernBERT's rotations; infinity for none.
+        embedding_rms: of first embeddings that are not random.
     """
     if z_loss:
         losses._to_slope = with_z_loss(z_loss)
@@ -93,6 +97,8 @@ def trained(
     job = new_job(run, settings=chosen, size=size, machine=hardware.hardware_for(chosen), seed=seed)
     if shape == "sqrt":
         job = replace(job, course=Rooted(**vars(job.course)))
+    first.EMBEDDING_RMS = embedding_rms
+    first.give_embeddings(job, run)
     units = word_numbers(run) if words else None
     prepare(job, init=init, momentum=momentum, positions=positions, theta=theta)
     read, curve, took, row, sums = 0, [], 0.0, 0, []
@@ -129,7 +135,10 @@ def trained(
     if (run / "corpus").is_dir():  # a thinned text has none
         tokenizer = run / "tokenizer"
         reader = Reader(job.model.eval(), bpe.load(tokenizer), bpe.special_tokens(tokenizer))
-        found["bits_per_byte"] = evaluate._measure(reader, run, EvaluateConfig())["bits_per_byte"]
+        usual = EvaluateConfig()
+        documents = some_documents(run, max_bytes=usual.max_bytes)
+        score = bits_per_byte(reader, documents, share=usual.word_share, advance=lambda _: None)
+        found["bits_per_byte"] = score.bits_per_byte
     return found
 
 

@@ -62,6 +62,7 @@ LENGTHS: dict[str, dict[str, tuple[float, ...]]] = {
 }
 
 TRAINER: dict[str, Any] = {
+    "embeddings": "random",
     "optimizer": "adamw",
     "peak_lr": 5e-5,
     "beta2": 0.999,
