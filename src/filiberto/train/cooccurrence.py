@@ -29,7 +29,7 @@ MOST_TOKENS = 100_000_000
 """Of a longer text so many are read, evenly from all of it."""
 
 _SMOOTHING = 0.75  # the power of how frequent a context is
-_AT_ONCE = 2_000_000
+_AT_ONCE = 1_000_000
 _OVERSAMPLED, _ITERATIONS = 64, 3
 
 
@@ -58,7 +58,7 @@ def embeddings(stream: TokenStream, *, width: int, seed: int) -> Tensor:
         turned = right[:, :kept].T @ torch.randn(len(right), width)
     one, _, other = torch.linalg.svd(turned, full_matrices=False)
     made = (left[:, :kept] * values[:kept].sqrt()) @ (one @ other)
-    made[~associations.any(1)] = 0  # what is left there is rounding
+    made[associations.sum(1) == 0] = 0  # what is left there is rounding
     return torch.nn.functional.normalize(made, dim=1)
 
 
@@ -81,11 +81,12 @@ def _counts(stream: TokenStream) -> Tensor:
     vocab_size = stream.header["vocab_size"]
     special_ids = list(stream.header["special_ids"].values())
     parts = _parts(len(stream))
-    with progress("embeddings", total=2 * len(parts), unit="parts") as advance:
+    total = 2 * sum(length for _, length in parts)
+    with progress("embeddings", total=total, unit="tokens") as advance:
         frequency = np.zeros(vocab_size, np.int64)
         for start, length in parts:
             frequency += np.bincount(stream.read(start, length), minlength=vocab_size)
-            advance(1)
+            advance(length)
         frequency[special_ids] = 0
         contexts = np.argsort(-frequency, kind="stable")[:CONTEXTS]
         contexts = contexts[frequency[contexts] > 0]
@@ -95,7 +96,7 @@ def _counts(stream: TokenStream) -> Tensor:
         for start, length in parts:
             ids = stream.read(start, length)
             _add(counts, ids * len(contexts), place[ids])
-            advance(1)
+            advance(length)
     table = torch.from_numpy(counts).view(vocab_size, len(contexts))
     table[special_ids] = 0
     return table
