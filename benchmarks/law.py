@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from learning import cached, prepared, spec_of, thinned
+from learning import CANDIDATES, cached, prepared, spec_of, thinned
 
 from filiberto.tokens.stream import open_stream
 from filiberto.train.law import MOST_EPOCHS
@@ -25,6 +25,7 @@ from filiberto.train.prepare import unigram_loss
 from filiberto.train.sizes import SIZES, num_parameters
 
 MILLION = 1_000_000
+RANDOM = CANDIDATES["random embeddings"]
 # Muennighoff et al. 2023, for decoders: what is taken until our own trainings can tell.
 PUBLISHED_PASSES = 15.0
 PASSES = (2.0, 3.0, 4.0, 6.0, 8.0, 10.0, 15.0, 20.0, 30.0, 50.0)
@@ -68,9 +69,10 @@ def main() -> None:
 def trainings(arguments: argparse.Namespace, run: Path, whole: float) -> Any:
     asked = [(size, count, 1) for size, counts in FRESH.items() for count in counts] + AGAIN
     for size, count, part in asked:
-        name = "base" if part == 1 else f"one document in {part}"
+        # What the law is of (`filiberto/train/law.py`), not the default.
+        name = "random embeddings" if part == 1 else f"one document in {part}"
         place = run if part == 1 else thinned(run, part=part)
-        spec = spec_of(name, {}, architecture="modernbert", size=size, tokens=count * MILLION)
+        spec = spec_of(name, RANDOM, architecture="modernbert", size=size, tokens=count * MILLION)
         if arguments.have and not (arguments.cache / f"{spec['name']}.json").exists():
             continue
         found = cached(arguments.cache, place, spec)

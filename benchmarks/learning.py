@@ -15,6 +15,7 @@ benchmarks/results/learning-ARCHITECTURE.json.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import math
 import shutil
@@ -208,7 +209,8 @@ def spec_of(
     settings |= change.get("settings", {})
     spec = {**change, "settings": settings, "size": size, "seed": seed, "tokens": tokens}
     label = "".join(sign if sign.isalnum() else "-" for sign in name)
-    name = f"{size}-{architecture}-{tokens}-{label}-{seed}"
+    digest = hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()[:8]
+    name = f"{size}-{architecture}-{tokens}-{label}-{seed}-{digest}"
     return {**spec, "name": name, "validations": validations}
 
 

@@ -25,8 +25,7 @@ from filiberto.evaluate.comparison import some_documents
 from filiberto.evaluate.model import Reader
 from filiberto.tokenizer import bpe
 from filiberto.tokens.stream import open_stream
-from filiberto.train import hardware, losses, masking
-from filiberto.train import prepare as first
+from filiberto.train import cooccurrence, hardware, losses, masking
 from filiberto.train.course import Course
 from filiberto.train.job import Job, new_job
 from filiberto.train.loop import validate
@@ -63,7 +62,7 @@ def trained(
     average: float = 0.0,
     positions: str | None = None,
     theta: float | None = None,
-    embedding_rms: float = first.EMBEDDING_RMS,
+    embedding_rms: float = cooccurrence.RMS,
 ) -> dict[str, Any]:
     """Train, and validate at even steps in tokens.
 
@@ -97,8 +96,7 @@ def trained(
     job = new_job(run, settings=chosen, size=size, machine=hardware.hardware_for(chosen), seed=seed)
     if shape == "sqrt":
         job = replace(job, course=Rooted(**vars(job.course)))
-    first.EMBEDDING_RMS = embedding_rms
-    first.give_embeddings(job, run)
+    embedding_seconds = cooccurrence.give_embeddings(job, run, rms=embedding_rms)
     units = word_numbers(run) if words else None
     prepare(job, init=init, momentum=momentum, positions=positions, theta=theta)
     read, curve, took, row, sums = 0, [], 0.0, 0, []
@@ -131,7 +129,12 @@ def trained(
             loss = validate(job).loss
             train_loss = result.loss / max(1, result.num_labels)
             curve.append({"tokens": read, "loss": loss, "train": train_loss, "seconds": took})
-    found = {"curve": curve, "loss": curve[-1]["loss"], "tokens_per_second": read / took}
+    found = {
+        "curve": curve,
+        "loss": curve[-1]["loss"],
+        "tokens_per_second": read / took,
+        "embedding_seconds": embedding_seconds,
+    }
     if (run / "corpus").is_dir():  # a thinned text has none
         tokenizer = run / "tokenizer"
         reader = Reader(job.model.eval(), bpe.load(tokenizer), bpe.special_tokens(tokenizer))

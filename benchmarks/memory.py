@@ -23,6 +23,7 @@ import torch
 
 from filiberto.config import Architecture, Size, TrainConfig
 from filiberto.train import hardware
+from filiberto.train.cooccurrence import give_embeddings
 from filiberto.train.job import new_job
 from filiberto.train.model import MaskedLoss
 from filiberto.train.step import batches_of, train_step
@@ -86,6 +87,7 @@ def steps(run: Path, architecture: Any, size: Any, row_length: int) -> dict[str,
     hardware.keep_freed_memory()
     machine = hardware.hardware_for(settings)
     job = new_job(run, settings=settings, size=size, machine=machine, seed=0)
+    give_embeddings(job, run)
     for step in range(2):
         train_step(job, step, batches_of(job, step)).read()
     status = Path("/proc/self/status").read_text(encoding="utf-8")

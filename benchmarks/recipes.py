@@ -156,12 +156,13 @@ class Bench:
         return found
 
     def training(self, recipe: str, size: str, millions: float, seeds: int) -> dict[str, Any]:
-        """What is there of one length: tokens, rate, and curves by seed."""
+        """What is there of one length: tokens, rate, curves by seed, seconds before a step."""
         rate = self.best_rate(recipe, size, millions)
         specs = [self.spec(recipe, size, millions, seed=n, rate=rate) for n in range(seeds)]
         made = {seed: self.have(spec) for seed, spec in enumerate(specs)}
         curves = {seed: training["curve"] for seed, training in made.items() if training}
-        return {"tokens": specs[0]["tokens"], "rate": rate, "curves": curves}
+        before = max((one["embedding_seconds"] for one in made.values() if one), default=0.0)
+        return {"tokens": specs[0]["tokens"], "rate": rate, "curves": curves, "before": before}
 
     def turn(self, recipe: str, size: str, number: int) -> float:
         """Tokens a second, measured where they are not known."""

@@ -22,11 +22,12 @@ def summed(
     """Of each recipe its speed, its trainings, its curve, and how soon we are where it ends.
 
     Args:
-        figures: by recipe its trainings (tokens, rate, curves by seed), and tokens a second, turn
-            after turn.
+        figures: by recipe its trainings (tokens, rate, curves by seed, seconds before the first
+            step), and tokens a second, turn after turn.
         nats: a token that are one bit a byte.
         ours: the recipe that the others are compared with.
     """
+    before = {recipe: max(one["before"] for one in f) / 60 for recipe, (f, _) in figures.items()}
     rate = {recipe: 60 * statistics.median(speeds) for recipe, (_, speeds) in figures.items()}
     points = {recipe: points_of(found) for recipe, (found, _) in figures.items()}
     result = {}
@@ -34,7 +35,7 @@ def summed(
         rows = []
         for one in found:
             ends = {seed: curve[-1]["loss"] for seed, curve in one["curves"].items()}
-            minutes = one["tokens"] / rate[recipe]
+            minutes = before[recipe] + one["tokens"] / rate[recipe]
             row = {"tokens": one["tokens"], "rate": one["rate"], "minutes": round(minutes, 2)}
             row["loss"] = spread(list(ends.values()))
             row["bits_per_byte"] = spread([loss / nats for loss in ends.values()])
@@ -42,13 +43,14 @@ def summed(
             if recipe != ours:
                 both = [seed for seed in ends if seed in points[ours]]
                 first = [first_at(points[ours][seed], ends[seed]) for seed in both]
-                mine = [tokens / rate[ours] for tokens in first if tokens is not None]
+                sooner = [tokens for tokens in first if tokens is not None]
+                mine = [before[ours] + tokens / rate[ours] for tokens in sooner]
                 row["ours_minutes"] = spread(mine)
                 row["times_sooner"] = spread([minutes / each for each in mine])
                 row["never"] = len(first) - len(mine)
             rows.append(row)
         curve = [
-            (tokens, round(tokens / rate[recipe], 3), round(loss / nats, 4))
+            (tokens, round(before[recipe] + tokens / rate[recipe], 3), round(loss / nats, 4))
             for tokens, loss in front(points[recipe])
         ]
         measured = {"tokens_per_second": spread(speeds), "turns": len(speeds)}

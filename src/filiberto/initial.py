@@ -76,7 +76,7 @@ def check(run: Path, source: Path) -> None:
 
 
 def of(run: Path) -> Manifest | None:
-    """The model that a run begins from; None where it begins from random weights.
+    """The model that a run begins from; None where it begins anew.
 
     Raises:
         UnfinishedStageError: the run's tokenizer is a model's that is not there.

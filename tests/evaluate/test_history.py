@@ -18,6 +18,13 @@ def test_a_run_tells_language_beginning_text_and_time(tmp_path: Path) -> None:
     assert found.settings == TrainConfig()
 
 
+def test_what_it_began_with_is_told_by_the_training_and_not_by_todays_default(
+    tmp_path: Path, mini_run: Path
+) -> None:
+    assert of(mini_run).embeddings == "cooccurrence"
+    assert of(make_run(tmp_path)).embeddings is None  # it began from a model
+
+
 def test_what_is_not_there_is_not_known(tmp_path: Path) -> None:
     assert of(None) == History()
     empty = of(tmp_path)

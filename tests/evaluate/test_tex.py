@@ -68,6 +68,12 @@ def test_what_is_cited_is_in_the_bibliography(found: dict[str, str]) -> None:
     assert found["cite.bib"].count("{") == found["cite.bib"].count("}")
 
 
+def test_first_embeddings_are_told_with_their_source(mini_run: Path) -> None:
+    told = tex(mini_run, metrics())["methods.tex"]
+    assert "its token embeddings begin as factors" in told
+    assert r"\cite{levy2014implicit}" in told
+
+
 def test_a_model_without_a_run_has_files_too() -> None:
     few = {key: metrics()[key] for key in ("name", "bits_per_byte", "word_accuracy", "words")}
     found = tex(None, few)

@@ -68,7 +68,7 @@ def test_killed_at_random_it_comes_to_the_same_bits(
     user: Place, whole: Whole, tally: Tally, full: bool
 ) -> None:
     draw, kills, met_open = random.Random(0), 0, 0
-    for trial in range(30 if full else 3):
+    for trial in range(30 if full else 5):
         settings = list(SETTINGS)[trial % 2]
         expected, seconds = whole[settings]
         for _ in range(draw.randint(1, 3)):
@@ -88,7 +88,7 @@ def test_killed_at_random_it_comes_to_the_same_bits(
         assert user.result(f"random-{trial}") == expected
         tally.add("F6", trials=1)
     tally.add("F6", kills=kills, met_open=met_open)
-    assert kills >= (30 if full else 2)
+    assert kills >= (30 if full else 3)
     assert met_open >= 5 or not full
 
 

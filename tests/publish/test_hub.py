@@ -54,6 +54,11 @@ def test_every_file_has_its_place(published: Published) -> None:
     assert len(hub.commits) == 1
 
 
+def test_the_card_tells_what_the_model_began_with(published: Published) -> None:
+    card = published[0].models["me/it"]["README.md"].decode()
+    assert "| first embeddings | from co-occurrences in the text" in card
+
+
 def test_loaded_back_by_its_name_it_gives_the_same_logits(published: Published) -> None:
     hub, run, _ = published
     outputs = [

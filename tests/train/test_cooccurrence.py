@@ -7,6 +7,7 @@ import torch
 
 from filiberto.tokens.stream import TokenStream, open_stream
 from filiberto.train import cooccurrence, prepare
+from filiberto.train.checkpoint import State
 from tests.conftest import MINIATURE
 from tests.train.conftest import SPECIAL, job_of
 from tests.train.test_sampler import stream_of
@@ -15,12 +16,12 @@ COLOURS, BEASTS, VERBS, SOUNDS = range(10, 20), range(20, 30), range(30, 40), ra
 VOCAB = 64
 
 
-def text_of(folder: Path, *, documents: int = 4_001) -> TokenStream:
+def text_of(folder: Path) -> TokenStream:
     """Colours stand beside verbs, beasts beside sounds, whichever of them."""
     draw = np.random.default_rng(0)
     made = [
         [int(draw.choice(kind)) for kind in ((COLOURS, VERBS), (BEASTS, SOUNDS))[n % 2] * 2]
-        for n in range(documents)
+        for n in range(4_001)
     ]
     stream = stream_of(folder, made)
     stream.header.update(vocab_size=VOCAB, special_ids=SPECIAL)
@@ -45,12 +46,14 @@ def test_what_is_special_or_was_never_read_has_none(tmp_path: Path) -> None:
 
 
 def test_pairs_within_the_window_are_counted_by_their_distance(tmp_path: Path) -> None:
-    stream = stream_of(tmp_path, [[10, 11, 12, 13, 14, 10]])
+    stream = stream_of(tmp_path, [[10, 11, 12, 13, 14, 10], [15], [16]])
     stream.header.update(vocab_size=VOCAB, special_ids=SPECIAL)
     counts = cooccurrence._counts(stream)
     # The most frequent comes first, the others in their order.
-    assert counts.shape == (VOCAB, 5)
-    found = {token: counts[token].tolist() for token in (10, 11, 12)}
+    assert counts.shape == (VOCAB, 7)
+    assert not counts[:, 5:].any()
+    assert not counts[15:].any()  # a document of one token has nobody near
+    found = {token: counts[token, :5].tolist() for token in (10, 11, 12)}
     assert found[11] == pytest.approx([1 + 1 / 4, 0, 1, 1 / 2, 1 / 3])
     assert found[12] == pytest.approx([1 / 2 + 1 / 3, 1, 0, 1, 1 / 2])
     assert found[10] == pytest.approx([0, 1 + 1 / 4, 1 / 2 + 1 / 3, 1 / 3 + 1 / 2, 1 / 4 + 1])
@@ -66,10 +69,10 @@ def test_a_text_is_read_in_parts_and_a_long_one_evenly(
     parts = cooccurrence._counts(stream)
     assert len(stream) % 1_000
     assert 0.97 < parts.sum() / whole.sum() < 1.0  # but for pairs over the ends of parts
-    monkeypatch.setattr(cooccurrence, "MOST_TOKENS", 6_000)
-    assert cooccurrence._parts(len(stream))[0] == (0, 1_000)
-    assert cooccurrence._parts(len(stream))[-1] == (len(stream) - 1_000, 1_000)
-    share = cooccurrence._counts(stream).sum() / parts.sum()
+    some = cooccurrence._parts(len(stream), most=6_000)
+    assert len(some) == 6
+    assert (some[0], some[-1]) == ((0, 1_000), (len(stream) - 1_000, 1_000))
+    share = cooccurrence._counts(stream, most_tokens=6_000).sum() / parts.sum()
     assert share == pytest.approx(6_000 / len(stream), rel=0.05)
 
 
@@ -101,20 +104,57 @@ def test_a_new_model_begins_with_them(run: Path, architecture: str) -> None:
     job = job_of(run, replace(MINIATURE, architecture=architecture))
     weight = job.model.get_input_embeddings().weight
     before = weight.detach().clone()
-    assert prepare.give_embeddings(job, run) > 0
+    begun, state = prepare.taken_up(job, run, fingerprint="", exact=False)
+    assert state.seconds > 0
     stream = open_stream(run / "tokens", split="train")
     made = cooccurrence.embeddings(stream, width=weight.shape[1], seed=job.seed)
     known = made.any(1)
     assert known.float().mean() > 0.3
     assert torch.equal(weight[~known], before[~known])
+    assert torch.equal(weight[known], made[known] * (cooccurrence.RMS * weight.shape[1] ** 0.5))
     sizes = weight[known].square().mean(1).sqrt()
-    torch.testing.assert_close(sizes, torch.full_like(sizes, prepare.EMBEDDING_RMS))
-    assert torch.nn.functional.cosine_similarity(weight[known], made[known]).min() > 0.999
-    assert job.model.get_output_embeddings().weight is weight
+    torch.testing.assert_close(sizes, torch.full_like(sizes, cooccurrence.RMS))
+    assert begun.model.get_output_embeddings().weight is weight
 
 
 def test_random_ones_stay_where_they_are_asked_for(run: Path) -> None:
     job = job_of(run, replace(MINIATURE, embeddings="random"))
     before = job.model.get_input_embeddings().weight.detach().clone()
-    assert prepare.give_embeddings(job, run) == 0.0
+    assert cooccurrence.give_embeddings(job, run) == 0.0
     assert torch.equal(job.model.get_input_embeddings().weight, before)
+
+
+def test_one_that_begins_again_begins_with_the_same(run: Path) -> None:
+    job = job_of(run, MINIATURE)
+    prepare.write_plan(run, job.plan, key="")
+    cooccurrence.give_embeddings(job, run)
+    expected = job.model.get_input_embeddings().weight.detach().clone()
+    with torch.no_grad():
+        job.model.get_input_embeddings().weight.zero_()
+    again, state = prepare.begun_again(
+        job, run, stuck=State(step=4, fingerprint="", seconds=1_000.0)
+    )
+    assert torch.equal(again.model.get_input_embeddings().weight, expected)
+    assert 1_000 < state.seconds < 1_100
+
+
+def test_a_short_training_reads_no_more_than_it_is_worth(run: Path) -> None:
+    read: list[int] = []
+    with pytest.MonkeyPatch.context() as patch:
+        usual = TokenStream.read
+        patch.setattr(TokenStream, "read", lambda self, at, n: read.append(n) or usual(self, at, n))
+        job = job_of(run, replace(MINIATURE, max_steps=2))
+        cooccurrence.give_embeddings(job, run)
+    assert sum(read) == 2 * cooccurrence.MOST_SHARE * 2 * 512
+    assert sum(read) < 2 * len(open_stream(run / "tokens", split="train"))
+
+
+@pytest.mark.parametrize("documents", [[[10]], [[10] * 50], [[10, 11]], [[10], [11], [12]]])
+def test_of_a_text_that_says_nothing_they_are_numbers_all_the_same(
+    tmp_path: Path, documents: list[list[int]]
+) -> None:
+    stream = stream_of(tmp_path, documents)
+    stream.header.update(vocab_size=VOCAB, special_ids=SPECIAL)
+    made = cooccurrence.embeddings(stream, width=8, seed=0)
+    assert made.shape == (VOCAB, 8)
+    assert made.isfinite().all()

@@ -35,8 +35,10 @@ class History:
     Attributes:
         language: its English name.
         code: of ISO 639, for the `lang` of what is shown in that language.
-        began_from: name of the model that it began from; None for random weights.
+        began_from: name of the model that it began from; None where it began anew.
         settings: of the training.
+        embeddings: what it began with; None for a training that does not say, and for a model that
+            it began from.
         price_per_hour: of the machine, where it is said.
         plan: as plan.json has it.
         environment: as environment.json has it.
@@ -50,6 +52,7 @@ class History:
     code: str = ""
     began_from: str | None = None
     settings: TrainConfig | None = None
+    embeddings: str | None = None
     price_per_hour: float | None = None
     plan: dict[str, Any] | None = None
     environment: dict[str, Any] | None = None
@@ -105,11 +108,13 @@ def of(run: Path | None) -> History:
     code = recipe.language if recipe else ""
     corpus = _json(run / "corpus" / "report.json")
     began_from = manifest.read(run / INITIAL)
+    trained = None if began_from else manifest.read(run / "model")
     return History(
         language=_language(code),
         code=code,
         began_from=began_from.facts["name"] if began_from else None,
         settings=recipe.train if recipe else None,
+        embeddings=trained.settings.get("embeddings") if trained else None,
         price_per_hour=recipe.price_per_hour if recipe else None,
         plan=_json(run / "plan.json"),
         environment=_json(run / "environment.json"),

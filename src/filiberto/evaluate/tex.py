@@ -117,7 +117,7 @@ def _model(plan: dict[str, Any], history: History, *, name: str) -> str:
     beginning = ""
     if history.began_from:
         beginning = f", beginning with the weights of {escaped(history.began_from)}"
-    elif history.settings and history.settings.embeddings == "cooccurrence":
+    elif history.embeddings == "cooccurrence":
         beginning = (
             "; its token embeddings begin as factors of the tokens' associations in the text"
             "~\\cite{levy2014implicit}"

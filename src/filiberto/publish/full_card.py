@@ -193,8 +193,8 @@ def _training(facts: dict[str, Any], history: History) -> str:
     if settings:
         rows.append(("optimizer", settings.optimizer))
         rows.append(("hidden tokens", f"{100 * settings.mask_rate:.0f} %"))
-        if not history.began_from and settings.embeddings == "cooccurrence":
-            rows.append(("first embeddings", "from co-occurrences in the text (PPMI, SVD)"))
+    if history.embeddings == "cooccurrence":
+        rows.append(("first embeddings", "from co-occurrences in the text (PPMI, SVD)"))
     machine = history.environment["name"] if history.environment else plan["device"]
     rows.append(("machine", f"{_inline(machine)}, {plan['precision']}"))
     rows.append(("time", readable_seconds(facts["seconds"])))

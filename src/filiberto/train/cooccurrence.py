@@ -2,8 +2,8 @@
 
     shards -> counts [vocab, contexts] -> PPMI -> truncated SVD -> embeddings [vocab, width]
 
-A pass over the text that takes seconds, so that a model begins with *Roma* near *Milano* instead of
-learning it step by step.
+Two passes over the text that take seconds, so that a model begins with *Roma* near *Milano* instead
+of learning it step by step. Documents do not see each other here either.
 
 Source:
     Levy and Goldberg 2014, Neural word embedding as implicit matrix factorization; Levy, Goldberg
@@ -13,40 +13,95 @@ Source:
 
 from __future__ import annotations
 
+import math
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from filiberto.console import progress
-from filiberto.tokens.stream import TokenStream
+from filiberto import initial
+from filiberto.console import progress, readable_number, readable_seconds, say
+from filiberto.tokens.stream import TokenStream, open_stream
 
+if TYPE_CHECKING:
+    from filiberto.train.job import Job
+
+RMS = 0.1
+"""Root of the mean square of a token's embedding, five times that of a random one (docs/log.md)."""
 WINDOW = 4
 """Tokens to either side that count; one at distance d by 1 / d."""
 CONTEXTS = 2_048
 """The most frequent tokens, by whose presence nearby all are told apart."""
-MOST_TOKENS = 100_000_000
-"""Of a longer text so many are read, evenly from all of it."""
+MOST_TOKENS, MOST_SHARE = 100_000_000, 8
+"""Of a longer text so many are read, evenly from all of it, and no more than so many times what the
+training reads."""
 
 _SMOOTHING = 0.75  # the power of how frequent a context is
 _AT_ONCE = 1_000_000
 _OVERSAMPLED, _ITERATIONS = 64, 3
 
 
-def embeddings(stream: TokenStream, *, width: int, seed: int) -> Tensor:
+@torch.no_grad()
+def give_embeddings(job: Job, run: Path, *, rms: float = RMS) -> float:
+    """Put first embeddings where the settings ask for more than random ones.
+
+    Special tokens, and those that the text has not, keep random ones; a given model keeps all.
+
+    Returns:
+        The seconds that it took, which are part of the training.
+    """
+    if job.settings.embeddings == "random" or initial.of(run) is not None:
+        return 0.0
+    start = time.perf_counter()
+    weight = job.model.get_input_embeddings().weight
+    made = torch.zeros_like(weight)
+    if job.ranks.writes:
+        found = embeddings(
+            open_stream(run / "tokens", split="train"),
+            width=weight.shape[1],
+            seed=job.seed,
+            most_tokens=min(MOST_TOKENS, MOST_SHARE * job.plan.train_tokens),
+            device="cuda" if job.machine.device == "cuda" else "cpu",
+        )
+        made.copy_(found)
+    made = job.ranks.summed(made)  # that of the one that writes
+    known = made.any(1)
+    weight[known] = made[known] * (rms * math.sqrt(weight.shape[1]))
+    seconds = time.perf_counter() - start
+    say(
+        f"embeddings: {readable_number(int(known.sum()))} tokens begin near those that keep the "
+        f"same company · {readable_seconds(seconds)}"
+    )
+    return seconds
+
+
+def embeddings(
+    stream: TokenStream,
+    *,
+    width: int,
+    seed: int,
+    most_tokens: int = MOST_TOKENS,
+    device: str = "cpu",
+) -> Tensor:
     """Directions of tokens, alike for those that stand among the same others.
 
     Args:
         stream: of the training text.
         width: of the model.
         seed: of the random projection and of the axes.
+        most_tokens: that are read.
+        device: where the matrix is factorised.
 
     Returns:
         `[vocab, width]` in fp32, rows of length one; zeros for the special tokens and for tokens
         that were not read.
     """
-    associations = ppmi(_counts(stream))
-    with torch.random.fork_rng(devices=[]):
+    associations = ppmi(_counts(stream, most_tokens=most_tokens)).to(device)
+    with torch.random.fork_rng(devices=[] if device == "cpu" else None):
         torch.manual_seed(seed)
         most = min(associations.shape)
         left, values, right = torch.svd_lowrank(
@@ -55,7 +110,7 @@ def embeddings(stream: TokenStream, *, width: int, seed: int) -> Tensor:
         kept = min(width, most)
         # The signs of singular vectors are a matter of rounding. Axes that turn with them, and
         # share the spread of all, make the same embeddings whatever the signs.
-        turned = right[:, :kept].T @ torch.randn(len(right), width)
+        turned = right[:, :kept].T @ torch.randn(len(right), width).to(device)
     one, _, other = torch.linalg.svd(turned, full_matrices=False)
     made = (left[:, :kept] * values[:kept].sqrt()) @ (one @ other)
     made[associations.sum(1) == 0] = 0  # what is left there is rounding
@@ -68,19 +123,19 @@ def ppmi(counts: Tensor) -> Tensor:
     Args:
         counts: `[tokens, contexts]`, how much each is near the other.
     """
-    contexts = counts.sum(0).pow_(_SMOOTHING)
-    contexts /= contexts.sum()
     tiny = torch.finfo(counts.dtype).tiny
+    contexts = counts.sum(0).pow_(_SMOOTHING)
+    contexts /= contexts.sum().clamp_(min=tiny)
     counts /= counts.sum(1, keepdim=True).clamp_(min=tiny)
     counts /= contexts.clamp_(min=tiny)
     return counts.clamp_(min=1.0).log_()
 
 
-def _counts(stream: TokenStream) -> Tensor:
+def _counts(stream: TokenStream, *, most_tokens: int = MOST_TOKENS) -> Tensor:
     """`[vocab, contexts]`, how often each token is near each of the most frequent ones."""
     vocab_size = stream.header["vocab_size"]
     special_ids = list(stream.header["special_ids"].values())
-    parts = _parts(len(stream))
+    parts = _parts(len(stream), most=most_tokens)
     total = 2 * sum(length for _, length in parts)
     with progress("embeddings", total=total, unit="tokens") as advance:
         frequency = np.zeros(vocab_size, np.int64)
@@ -92,37 +147,47 @@ def _counts(stream: TokenStream) -> Tensor:
         contexts = contexts[frequency[contexts] > 0]
         place = np.full(vocab_size, -1)
         place[contexts] = np.arange(len(contexts))
-        counts = np.zeros(vocab_size * len(contexts), np.float32)
+        # Flat, and torch's: its memory begins where its products are the same to the bit each time.
+        counts = torch.zeros(vocab_size * len(contexts))
         for start, length in parts:
             ids = stream.read(start, length)
-            _add(counts, ids * len(contexts), place[ids])
+            documents = np.cumsum(ids == stream.header["special_ids"]["<s>"])
+            _add(counts.numpy(), ids * len(contexts), place[ids], documents)
             advance(length)
-    table = torch.from_numpy(counts).view(vocab_size, len(contexts))
+    table = counts.view(vocab_size, len(contexts))
     table[special_ids] = 0
     return table
 
 
-def _parts(length: int) -> list[tuple[int, int]]:
+def _parts(length: int, *, most: int) -> list[tuple[int, int]]:
     """Where parts of a text begin and how long they are: all of it, or evenly from all of it."""
-    if length <= MOST_TOKENS:
+    if length <= most:
         return [(start, min(_AT_ONCE, length - start)) for start in range(0, length, _AT_ONCE)]
-    starts = np.linspace(0, length - _AT_ONCE, MOST_TOKENS // _AT_ONCE).astype(int)
-    return [(start, _AT_ONCE) for start in starts.tolist()]
+    one = min(_AT_ONCE, most)
+    starts = np.linspace(0, length - one, most // one).astype(int)
+    return [(start, one) for start in starts.tolist()]
 
 
-def _add(counts: NDArray[np.float32], rows: NDArray[np.int64], contexts: NDArray[np.int64]) -> None:
-    """Count all pairs within the window.
+def _add(
+    counts: NDArray[np.float32],
+    rows: NDArray[np.int64],
+    contexts: NDArray[np.int64],
+    documents: NDArray[np.int64],
+) -> None:
+    """Count all pairs within the window, and within a document.
 
     Args:
         counts: flat; added to.
         rows: of each token, where its row begins in the counts.
         contexts: of each token, its number among the contexts; -1 where it is none.
+        documents: of each token, the number of its document.
     """
     for distance in range(1, WINDOW + 1):
         near = np.float32(1 / distance)
+        together = documents[:-distance] == documents[distance:]
         for row, context in (
             (rows[:-distance], contexts[distance:]),
             (rows[distance:], contexts[:-distance]),
         ):
-            there = context >= 0
+            there = together & (context >= 0)
             np.add.at(counts, row[there] + context[there], near)

@@ -97,8 +97,8 @@ class Expected:
 
     Attributes:
         bits_per_byte: the same loss by the bytes of the tokens.
-        at_most: the trainings that were measured began with random embeddings, and this one does
-            not.
+        at_most: the loss will be below this. The trainings that were measured began with random
+            embeddings, and this one does not.
     """
 
     loss: float

@@ -68,7 +68,7 @@ def effective_tokens(tokens: float, *, text_tokens: float) -> float:
 
 
 def is_as_fitted(settings: TrainConfig, *, batch_tokens: int) -> bool:
-    """Whether a training learns by the settings that the law was fitted with: the defaults."""
+    """Whether a training learns by the settings that the law was fitted with, embeddings aside."""
     usual = TrainConfig()
     same = all(getattr(settings, name) == getattr(usual, name) for name in _LEARNING)
     return same and batch_tokens == BATCH_TOKENS

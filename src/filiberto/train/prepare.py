@@ -6,15 +6,12 @@ tokens/, settings, machine, plan.json, checkpoints/  ->  job, state
 from __future__ import annotations
 
 import dataclasses
-import math
-import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
-import torch
 
 from filiberto import initial
 from filiberto.config import Auto, Size, TrainConfig
@@ -23,8 +20,9 @@ from filiberto.errors import InexactError, StateError, UnfinishedStageError, Usa
 from filiberto.runfolder import manifest, safeio, store
 from filiberto.tokens import token_bytes
 from filiberto.tokens.stream import open_stream
-from filiberto.train import checkpoint, cooccurrence, flops, hardware, plan, records, speed
+from filiberto.train import checkpoint, flops, hardware, plan, records, speed
 from filiberto.train.checkpoint import State
+from filiberto.train.cooccurrence import give_embeddings
 from filiberto.train.distributed import Ranks
 from filiberto.train.forecast import Place, Text, foresee, lines
 from filiberto.train.hardware import Hardware
@@ -36,10 +34,6 @@ _DELETE = "delete it and run again"
 
 # Where the speed decides the number of steps, and where it only tells the time left.
 _MEASURE_SECONDS, _GLANCE_SECONDS = 5.0, 1.0
-
-EMBEDDING_RMS = 0.1
-"""Of first embeddings, the root of a token's mean square: five times that of random ones, about
-what trained ones have (docs/log.md)."""
 
 # Of a split, for how frequent a token is.
 _COUNTED_TOKENS, _AT_ONCE = 8_000_000, 8_192
@@ -330,29 +324,6 @@ def taken_up(job: Job, run: Path, *, fingerprint: str, exact: bool) -> tuple[Job
     return dataclasses.replace(job, course=course), state
 
 
-@torch.no_grad()
-def give_embeddings(job: Job, run: Path) -> float:
-    """Put first embeddings where the settings ask for more than random ones.
-
-    Special tokens, and those that the text has not, keep random ones; a given model keeps all.
-
-    Returns:
-        The seconds that it took, which are part of the training.
-    """
-    if job.settings.embeddings == "random" or initial.of(run) is not None:
-        return 0.0
-    start = time.perf_counter()
-    weight = job.model.get_input_embeddings().weight
-    made = torch.zeros_like(weight)
-    if job.ranks.writes:
-        stream = open_stream(run / "tokens", split="train")
-        made.copy_(cooccurrence.embeddings(stream, width=weight.shape[1], seed=job.seed))
-    made = job.ranks.summed(made)  # that of the one that writes
-    known = made.any(1)
-    weight[known] = made[known] * (EMBEDDING_RMS * math.sqrt(weight.shape[1]))
-    return time.perf_counter() - start
-
-
 def begun_again(job: Job, run: Path, *, stuck: State) -> tuple[Job, State]:
     """A stuck training from its first weights once more, with a quarter of its learning rates.
 
@@ -369,15 +340,17 @@ def begun_again(job: Job, run: Path, *, stuck: State) -> tuple[Job, State]:
         slowed=slowed,
         ranks=job.ranks,
     )
+    peak_lr, fresh = fresh.plan.peak_lr, dataclasses.replace(fresh, plan=before)
+    seconds = stuck.seconds + give_embeddings(fresh, run)
     steps = before.max_steps
     if before.time_seconds is not None:
-        left = max(0.0, before.time_seconds - stuck.seconds)
+        left = max(0.0, before.time_seconds - seconds)
         steps = max(1, round(left * stuck.step / stuck.seconds))
         steps = min(steps, before.most_steps or steps)
     fixed = dataclasses.replace(
         before,
         slowed=slowed,
-        peak_lr=fresh.plan.peak_lr,
+        peak_lr=peak_lr,
         max_steps=steps,
         warmup_steps=plan.warmup_steps_of(steps, job.settings),
         revised_at=None,
@@ -394,7 +367,6 @@ def begun_again(job: Job, run: Path, *, stuck: State) -> tuple[Job, State]:
         safeio.remove(run / "checkpoints")  # before the plan that they do not belong to
         write_plan(run, fixed, key=data["fingerprint"])
     job.ranks.wait()
-    seconds = stuck.seconds + give_embeddings(fresh, run)
     state = checkpoint.State(step=0, fingerprint=stuck.fingerprint, seconds=seconds)
     return (
         dataclasses.replace(
