@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from filiberto.train.job import Job
 
 RMS = 0.1
-"""Root of the mean square of a token's embedding, five times that of a random one (docs/log.md)."""
+"""Root of the mean square of a token's embedding, about that of a trained one (docs/log.md)."""
 WINDOW = 4
 """Tokens to either side that count; one at distance d by 1 / d."""
 CONTEXTS = 2_048
@@ -39,10 +39,12 @@ CONTEXTS = 2_048
 MOST_TOKENS, MOST_SHARE = 100_000_000, 8
 """Of a longer text so many are read, evenly from all of it, and no more than so many times what the
 training reads."""
+OVERSAMPLED = 64
+"""Directions that are factorised beside those that are kept."""
 
 _SMOOTHING = 0.75  # the power of how frequent a context is
 _AT_ONCE = 1_000_000
-_OVERSAMPLED, _ITERATIONS = 64, 3
+_ITERATIONS = 3
 
 
 @torch.no_grad()
@@ -105,7 +107,7 @@ def embeddings(
         torch.manual_seed(seed)
         most = min(associations.shape)
         left, values, right = torch.svd_lowrank(
-            associations, q=min(width + _OVERSAMPLED, most), niter=_ITERATIONS
+            associations, q=min(width + OVERSAMPLED, most), niter=_ITERATIONS
         )
         kept = min(width, most)
         # The signs of singular vectors are a matter of rounding. Axes that turn with them, and

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from filiberto.config import Architecture
+from filiberto.train.cooccurrence import CONTEXTS, OVERSAMPLED
 from filiberto.train.plan import Plan
 
 # Bytes of a weight: itself, its gradient and two more of the optimizer's, fp32 (Muon has one).
@@ -14,6 +15,9 @@ _TOKEN_BYTES: dict[Architecture, float] = {"roberta": 32, "modernbert": 41}
 
 # torch and its libraries in a process, and the scores of a part of the head's slots.
 _CPU_BYTES, _SCORE_BYTES, _CPU_SLOTS, _GPU_SLOTS = 0.45e9, 14, 256, 4_096
+
+# First embeddings: the counts, and some factors of their size; before the optimizer has anything.
+_FACTORS = 3
 
 # On a CPU what is freed stays with the process.
 _CPU_SLACK = 1.15
@@ -39,7 +43,11 @@ def memory_bytes(plan: Plan, *, checkpointed: bool = False) -> float:
     on_gpu = plan.device == "cuda"
     scores = _SCORE_BYTES * plan.vocab_size * (_GPU_SLOTS if on_gpu else _CPU_SLOTS)
     needed = _WEIGHT_BYTES * plan.parameters + kept + scores
-    return needed if on_gpu else _CPU_SLACK * (needed + _CPU_BYTES)
+    if on_gpu:
+        return needed
+    columns = CONTEXTS + _FACTORS * (shape.hidden_size + OVERSAMPLED)
+    first = 4 * (plan.parameters + plan.vocab_size * columns)
+    return _CPU_SLACK * (max(needed, first) + _CPU_BYTES)
 
 
 def disk_bytes(plan: Plan, *, text_bytes: float) -> float:
