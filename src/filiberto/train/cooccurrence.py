@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -59,7 +59,8 @@ def give_embeddings(job: Job, run: Path, *, rms: float = RMS) -> float:
     if job.settings.embeddings == "random" or initial.of(run) is not None:
         return 0.0
     start = time.perf_counter()
-    weight = job.model.get_input_embeddings().weight
+    table: Any = job.model.get_input_embeddings()
+    weight: Tensor = table.weight
     made = torch.zeros_like(weight)
     if job.ranks.writes:
         found = embeddings(
