@@ -57,7 +57,8 @@ def test_text_that_is_read_again_teaches_less_and_less() -> None:
 
 def test_memory_is_that_of_the_processes_that_were_measured() -> None:
     for row in json.loads((RESULTS / "memory.json").read_text()):
-        plan = plan_for(row["size"], architecture=row["architecture"])
+        about = {key: row[key] for key in ("architecture", "vocab_size")}
+        plan = plan_for(row["size"], **about)
         measured = row["cpu_peak_mb"]["128"] * 1e6
         assert memory_bytes(plan) == pytest.approx(measured, rel=0.13), row["size"]
 
