@@ -16,7 +16,7 @@ from filiberto.train import checkpoint, loop
 from filiberto.train.checkpoint import State
 from filiberto.train.course import Course, Pace
 from filiberto.train.job import Job
-from filiberto.train.plan import revised
+from filiberto.train.plan import MOST_VALIDATIONS, revised
 from filiberto.train.prepare import taken_up
 from filiberto.train.records import read_lines
 from filiberto.train.step import Pending
@@ -146,6 +146,7 @@ class Machine:
 
     def __init__(self, cost: Callable[[float], float]) -> None:
         self.now, self.cost, self.rates = 1_000.0, cost, []
+        self.validated: list[int] = []
 
     def __call__(self) -> float:
         return self.now
@@ -161,7 +162,7 @@ def timed(
 ) -> State:
     """A training that was planned for 200 steps of a second each, or the rest of it."""
     job = job_of(run, dataclasses.replace(MINIATURE, max_steps=200, log_steps=2))
-    plan = dataclasses.replace(job.plan, time_seconds=200.0, validate_steps=1_000)
+    plan = dataclasses.replace(job.plan, time_seconds=200.0, validate_steps=10)
     if most_steps is not None:
         plan = dataclasses.replace(plan, most_steps=most_steps)
     if revision:
@@ -181,7 +182,7 @@ def timed(
             run,
             state=state,
             checkpoint_seconds=1e9,
-            on_validation=lambda result: "",
+            on_validation=lambda _: machine.validated.append(len(machine.rates)) or "",
             clock=machine,
         )
 
@@ -222,6 +223,9 @@ def test_it_ends_on_time_at_rate_zero_whatever_the_machine_does(
     assert max(steps) < one  # no leap
     lines = [line for line in read_lines(run / "metrics.jsonl") if "learning_rate" in line]
     assert lines[-1]["learning_rate"] < 2 * one * MINIATURE.peak_lr  # type: ignore[operator]
+    # As many validations as the plan wanted, or nearly: not one every ten steps however many come.
+    assert len(machine.validated) <= MOST_VALIDATIONS + 1
+    assert machine.validated[-1] == state.step
 
 
 def test_it_ends_early_where_the_text_bears_no_more(

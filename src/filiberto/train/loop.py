@@ -29,6 +29,7 @@ from filiberto.train.energy import Meter
 from filiberto.train.job import Job
 from filiberto.train.masking import IGNORE_INDEX
 from filiberto.train.model import masked_logits
+from filiberto.train.plan import MOST_VALIDATIONS
 from filiberto.train.records import Records
 from filiberto.train.speed import shrunk
 from filiberto.train.step import Pending, StepResult, all_batches, train_step
@@ -102,11 +103,18 @@ def train_loop(
         StateError: one row does not fit into the memory, or checkpoints cannot be saved.
     """
     plan = job.plan
+    by_the_clock = plan.time_seconds is not None and job.settings.validate_steps == "auto"
     saver = _Saver(job, run / "checkpoints", seconds=checkpoint_seconds, begins_at=state.step)
     started = clock() - state.seconds
+    validated = state.step
 
     def validates(step: int) -> bool:
-        return step % plan.validate_steps == 0 or step == steps.job.course.max_steps
+        end = steps.job.course.max_steps
+        if step == end:
+            return True
+        # A busy machine lets a plan think of far too few steps, and so validate far too often.
+        least = end / MOST_VALIDATIONS if by_the_clock else 0
+        return step % plan.validate_steps == 0 and step - validated >= least
 
     with (
         _records(job, run, state, trackers) as records,
@@ -138,6 +146,8 @@ def train_loop(
             state = replace(state, seconds=clock() - started, course=steps.job.course, exact=exact)
             state = watch.account(steps.job, state, result)
             to_validate = at_rest and validates(state.step)
+            if to_validate:
+                validated = state.step
             if records and to_validate:
                 watch.validated(steps.job, state.step, validate(steps.job))
             if records:

@@ -33,6 +33,8 @@ _REPORT_SHARE, _REPORT_MAX_SECONDS = 0.08, 120.0
 # With validate_steps 'auto', this many validations; a token of one costs a third of a training
 # token, forward against forward and backward, and all of them at most half of the time.
 _VALIDATIONS, _VALIDATION_COST = 10, 1 / 3
+MOST_VALIDATIONS = 2 * _VALIDATIONS
+"""Where the clock ends a training whose steps were not known beforehand."""
 
 
 @dataclass(frozen=True, kw_only=True)
