@@ -49,9 +49,9 @@ def sentence(number: int, *, shuffled: bool = False) -> Sentence:
     return Sentence(words=words, text=" ".join(words), labels=labels)
 
 
-def labelled(**options: Any) -> Labelled:
-    rows = [sentence(n, **options) for n in range(120)]
-    parts = {"train": rows[:80], "dev": rows[80:100], "test": rows[100:]}
+def labelled(train: int = 80, **options: Any) -> Labelled:
+    rows = [sentence(n, **options) for n in range(train + 40)]
+    parts = {"train": rows[:train], "dev": rows[train : train + 20], "test": rows[train + 20 :]}
     return Labelled("toy", parts, "digest")
 
 
@@ -74,8 +74,16 @@ def tuned(task: Probe, reader: Reader, folder: Path) -> list[float]:
 
 @pytest.mark.parametrize("make", [TagTask, EntityTask, ParseTask, ClassTask])
 def test_what_follows_from_the_words_is_learned(make: Any, reader: Reader, mini_run: Path) -> None:
-    found = tuned(make(labelled()), reader, mini_run / "model")
+    found = tuned(make(labelled(train=200)), reader, mini_run / "model")
     assert min(found) > 0.9, found
+
+
+def test_features_come_in_the_order_of_the_treebank_whatever_the_process() -> None:
+    features = tuple(f"{name}=Yes" for name in "QWERTYUIOPASDFG")
+    words = tuple("abcdefghijklmno")
+    row = Sentence(words=words, text="", labels={"upos": ("X",) * len(words), "feats": features})
+    task = TagTask(Labelled("toy", {"train": [row]}, "digest"))
+    assert list(task.layers) == ["UPOS", *"QWERTYUIOPASDFG"]
 
 
 def test_what_follows_from_nothing_is_not(reader: Reader, mini_run: Path) -> None:

@@ -49,7 +49,7 @@ class TagTask:
         found: dict[str, set[str]] = {"UPOS": set()}
         for sentence in self.data.parts["train"]:
             found["UPOS"].update(sentence.labels["upos"])
-            for features in set(sentence.labels["feats"]):
+            for features in dict.fromkeys(sentence.labels["feats"]):  # a set has no order
                 for name, value in _features(features).items():
                     found.setdefault(name, {""}).add(value)
         return {name: sorted(values) for name, values in found.items()}
