@@ -67,7 +67,7 @@ def tuned(task: Probe, reader: Reader, folder: Path) -> list[float]:
     pad_id = reader.special_ids["<pad>"]
     made = fine_tune(
         *(task, folder, parts),
-        rates=RATES[2], seed=0, pad_id=pad_id, machine=machine,
+        rates=RATES[1], seed=0, pad_id=pad_id, machine=machine,
     )  # fmt: skip
     return scores(tuning.counts(task, made.model, parts["test"], pad_id=pad_id, machine=machine))
 

@@ -2,7 +2,7 @@
 
     model, the same shape with random weights, others -> optimizer, rates -> three seeds -> test
 
-Optimizer and rates are those, of four, that do best on the dev part with the first seed; the mean
+Optimizer and rates are those, of three, that do best on the dev part with the first seed; the mean
 is that of three seeds on the test part, its interval a bootstrap over the test's sentences. Models
 from elsewhere, the random one and the rule of the most frequent label go the same way.
 """

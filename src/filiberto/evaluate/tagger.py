@@ -1,6 +1,6 @@
 """`filiberto tune`: fine-tune a run's model to label words, and keep what comes of it.
 
-model, train.conllu or train.tsv  ->  four trainings, the best on dev  ->  a folder for pipelines
+model, train.conllu or train.tsv  ->  three trainings, the best on dev  ->  a folder for pipelines
 
 It learns from sentences as they are written, as a pipeline reads them.
 """
@@ -42,7 +42,7 @@ def tune(place: Path, train: Path, *, dev: Path | None, test: Path | None, out: 
     Args:
         place: a run or a model folder.
         train: labelled sentences: .conllu (its parts of speech), or words and entity labels.
-        dev: sentences that choose one of four trainings; without it a tenth of `train`.
+        dev: sentences that choose one of three trainings; without it a tenth of `train`.
         test: sentences on which the tagger is scored, if any.
         out: the folder to make.
 

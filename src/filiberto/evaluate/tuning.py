@@ -30,8 +30,8 @@ from filiberto.evaluate.tasks import Batch, Counts, Encoded, Task, padded
 from filiberto.train.hardware import DTYPES, Hardware
 from filiberto.train.optim import Rates, make_optimizers, set_rates
 
-RATES = (Rates(5e-5, muon=0), Rates(2.5e-4, muon=0), Rates(1e-3, muon=0), Rates(1e-3, muon=5e-3))
-"""Tried: AdamW alone, and Muon, which suits what Muon has trained (docs/log.md)."""
+RATES = (Rates(5e-5, muon=0), Rates(1e-3, muon=0), Rates(1e-3, muon=5e-3))
+"""Tried: AdamW's for large and for small models, and Muon, which suits what Muon has trained."""
 WARMUP_SHARE, MAX_NORM = 0.1, 1.0
 HEAD_LR = 1e-3
 """At least so much for the head, most of which no pretraining gave."""

@@ -101,7 +101,7 @@ def tagger_card(metrics: dict[str, Any], *, labels: Sequence[str], base: str) ->
             *("tags:", "- filiberto", "---", ""),
             *(f"# {base}, tuned for {metrics['task']}", ""),
             f"Fine-tuned with filiberto {__version__} on {sizes['train']:,} sentences (and "
-            f"{', '.join(others)}), {learning_rates(metrics['rates'])}, the best of four tries. "
+            f"{', '.join(others)}), {learning_rates(metrics['rates'])}, the best of three tries. "
             f"{metrics['measure']}: {', '.join(scores)}.",
             *("", f"Labels, after `B-` (begins) and `I-` (goes on): {', '.join(labels)}.", ""),
             "Give it text as it is written. It cuts the text by itself, and the score is the F1 of "
