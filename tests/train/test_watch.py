@@ -154,7 +154,7 @@ def test_a_validation_says_bits_per_byte_where_the_bytes_are_known(
     assert line["validation_bits_per_byte"] == pytest.approx(4 / 2.5)
     told = capsys.readouterr().out.splitlines()
     assert [" bits per byte" in line for line in told] == [False, True]
-    assert "validation loss 2.773 (1.600 bits per byte) · 25.0 % of" in told[1]
+    assert "validation loss 2.773 (1.600 bits per byte of hidden tokens) · 25.0 % of" in told[1]
 
 
 def test_a_copy_of_the_tokens_knows_the_bytes_of_a_token(run: Path, mini_run: Path) -> None:

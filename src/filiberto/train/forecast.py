@@ -227,7 +227,7 @@ def _expectation(found: Forecast) -> str:
     bits = expected.bits_per_byte
     if bits is None:
         return told
-    return f"{told}, {_span(bits, bits * error / loss, expected)} bits per byte"
+    return f"{told}, {_span(bits, bits * error / loss, expected)} bits per byte of them"
 
 
 def _span(value: float, error: float, expected: Expected) -> str:

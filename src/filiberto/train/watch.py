@@ -128,7 +128,7 @@ class Watch:
         if job.token_bytes is not None:
             bits = result.loss / math.log(2) / job.token_bytes
             values["validation_bits_per_byte"] = bits
-            told += f" ({bits:.3f} bits per byte)"
+            told += f" ({bits:.3f} bits per byte of hidden tokens)"
         self._records.metrics(step, **values)
         say(
             f"step {step:>6,} of {job.course.max_steps:,} · {told}"
