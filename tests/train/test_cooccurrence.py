@@ -45,18 +45,33 @@ def test_what_is_special_or_was_never_read_has_none(tmp_path: Path) -> None:
     torch.testing.assert_close(made.norm(dim=1), read.float())
 
 
-def test_pairs_within_the_window_are_counted_by_their_distance(tmp_path: Path) -> None:
+def test_on_which_side_the_others_stand_tells_apart(tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    made = [[int(draw.choice(COLOURS)), int(draw.choice(VERBS))] for _ in range(2_000)]
+    made += [[int(draw.choice(VERBS)), int(draw.choice(BEASTS))] for _ in range(2_000)]
+    stream = stream_of(tmp_path, made)
+    stream.header.update(vocab_size=VOCAB, special_ids=SPECIAL)
+    found = cooccurrence.embeddings(stream, width=8, seed=0)
+    near = (found @ found.T).numpy()
+    assert near[np.ix_(COLOURS, COLOURS)].mean() > near[np.ix_(COLOURS, BEASTS)].mean() + 0.5
+
+
+def test_pairs_are_counted_by_side_and_by_distance(tmp_path: Path) -> None:
     stream = stream_of(tmp_path, [[10, 11, 12, 13, 14, 10], [15], [16]])
     stream.header.update(vocab_size=VOCAB, special_ids=SPECIAL)
     counts = cooccurrence._counts(stream)
     # The most frequent comes first, the others in their order.
-    assert counts.shape == (VOCAB, 7)
-    assert not counts[:, 5:].any()
+    assert counts.shape == (VOCAB, 3, 7)
+    assert not counts[..., 5:].any()
     assert not counts[15:].any()  # a document of one token has nobody near
-    found = {token: counts[token, :5].tolist() for token in (10, 11, 12)}
-    assert found[11] == pytest.approx([1 + 1 / 4, 0, 1, 1 / 2, 1 / 3])
-    assert found[12] == pytest.approx([1 / 2 + 1 / 3, 1, 0, 1, 1 / 2])
-    assert found[10] == pytest.approx([0, 1 + 1 / 4, 1 / 2 + 1 / 3, 1 / 3 + 1 / 2, 1 / 4 + 1])
+    before, after, around = (
+        {token: counts[token, place, :5].tolist() for token in (10, 11, 12)} for place in range(3)
+    )
+    assert around[11] == pytest.approx([1 + 1 / 4, 0, 1, 1 / 2, 1 / 3])
+    assert around[12] == pytest.approx([1 / 2 + 1 / 3, 1, 0, 1, 1 / 2])
+    assert around[10] == pytest.approx([2 / 5, 1 + 1 / 4, 1 / 2 + 1 / 3, 1 / 3 + 1 / 2, 1 / 4 + 1])
+    assert before == {10: [0, 0, 0, 0, 1], 11: [1, 0, 0, 0, 0], 12: [0, 1, 0, 0, 0]}
+    assert after == {10: [0, 1, 0, 0, 0], 11: [0, 0, 1, 0, 0], 12: [0, 0, 0, 1, 0]}
     assert not counts[list(SPECIAL.values())].any()
 
 
@@ -78,7 +93,7 @@ def test_a_text_is_read_in_parts_and_a_long_one_evenly(
 
 def test_association_is_more_than_chance_and_never_less_than_none() -> None:
     counts = torch.tensor([[8.0, 0.0], [0.0, 8.0], [4.0, 4.0], [0.0, 0.0]])
-    found = cooccurrence.ppmi(counts)
+    found = cooccurrence.ppmi(counts[:, None])[:, 0]
     expected = torch.tensor([[2.0, 1.0], [1.0, 2.0], [1.0, 1.0], [1.0, 1.0]]).log()
     torch.testing.assert_close(found, expected)
 

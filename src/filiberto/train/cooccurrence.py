@@ -1,14 +1,15 @@
 """First embeddings of tokens, from which tokens stand near which in the training text.
 
-    shards -> counts [vocab, contexts] -> PPMI -> truncated SVD -> embeddings [vocab, width]
+    shards -> counts [vocab, places, contexts] -> PPMI -> truncated SVD -> embeddings [vocab, width]
 
 Two passes over the text that take seconds, so that a model begins with *Roma* near *Milano* instead
-of learning it step by step. Documents do not see each other here either.
+of learning it step by step. What stands right before a token, right after it and around it are
+counted apart: the first two tell its grammar, the last its subject. Documents do not see each other
+here either.
 
 Source:
     Levy and Goldberg 2014, Neural word embedding as implicit matrix factorization; Levy, Goldberg
-    and Dagan 2015, doi:10.1162/tacl_a_00134, for the smoothed contexts and the root of the singular
-    values.
+    and Dagan 2015, doi:10.1162/tacl_a_00134, for the smoothed contexts.
 """
 
 from __future__ import annotations
@@ -32,10 +33,13 @@ if TYPE_CHECKING:
 
 RMS = 0.1
 """Root of the mean square of a token's embedding, about that of a trained one (docs/log.md)."""
-WINDOW = 4
-"""Tokens to either side that count; one at distance d by 1 / d."""
-CONTEXTS = 2_048
-"""The most frequent tokens, by whose presence nearby all are told apart."""
+BEFORE, AFTER, AROUND = range(3)
+PLACES = 3
+"""Where a context may stand: right before the token, right after it, or within the window."""
+WINDOW = 8
+"""Tokens to either side that are around; one at distance d counts 1 / d."""
+CONTEXTS = 1_024
+"""The most frequent tokens, by whose presence in these places all are told apart."""
 MOST_TOKENS, MOST_SHARE = 100_000_000, 8
 """Of a longer text so many are read, evenly from all of it, and no more than so many times what the
 training reads."""
@@ -103,7 +107,7 @@ def embeddings(
         `[vocab, width]` in fp32, rows of length one; zeros for the special tokens and for tokens
         that were not read.
     """
-    associations = ppmi(_counts(stream, most_tokens=most_tokens)).to(device)
+    associations = ppmi(_counts(stream, most_tokens=most_tokens)).flatten(1).to(device)
     with torch.random.fork_rng(devices=[] if device == "cpu" else None):
         torch.manual_seed(seed)
         most = min(associations.shape)
@@ -115,7 +119,7 @@ def embeddings(
         # share the spread of all, make the same embeddings whatever the signs.
         turned = right[:, :kept].T @ torch.randn(len(right), width).to(device)
     one, _, other = torch.linalg.svd(turned, full_matrices=False)
-    made = (left[:, :kept] * values[:kept].sqrt()) @ (one @ other)
+    made = (left[:, :kept] * values[:kept]) @ (one @ other)
     made[associations.sum(1) == 0] = 0  # what is left there is rounding
     return torch.nn.functional.normalize(made, dim=1)
 
@@ -124,18 +128,18 @@ def ppmi(counts: Tensor) -> Tensor:
     """Positive pointwise mutual information, in nats; made in the place of the counts.
 
     Args:
-        counts: `[tokens, contexts]`, how much each is near the other.
+        counts: `[tokens, places, contexts]`, how often each has the other in a place.
     """
     tiny = torch.finfo(counts.dtype).tiny
     contexts = counts.sum(0).pow_(_SMOOTHING)
-    contexts /= contexts.sum().clamp_(min=tiny)
-    counts /= counts.sum(1, keepdim=True).clamp_(min=tiny)
+    contexts /= contexts.sum(-1, keepdim=True).clamp_(min=tiny)
+    counts /= counts.sum(-1, keepdim=True).clamp_(min=tiny)
     counts /= contexts.clamp_(min=tiny)
     return counts.clamp_(min=1.0).log_()
 
 
 def _counts(stream: TokenStream, *, most_tokens: int = MOST_TOKENS) -> Tensor:
-    """`[vocab, contexts]`, how often each token is near each of the most frequent ones."""
+    """`[vocab, places, contexts]`, how often the most frequent tokens are in places of each."""
     vocab_size = stream.header["vocab_size"]
     special_ids = list(stream.header["special_ids"].values())
     parts = _parts(len(stream), most=most_tokens)
@@ -148,16 +152,16 @@ def _counts(stream: TokenStream, *, most_tokens: int = MOST_TOKENS) -> Tensor:
         frequency[special_ids] = 0
         contexts = np.argsort(-frequency, kind="stable")[:CONTEXTS]
         contexts = contexts[frequency[contexts] > 0]
-        place = np.full(vocab_size, -1)
-        place[contexts] = np.arange(len(contexts))
+        numbers = np.full(vocab_size, -1)
+        numbers[contexts] = np.arange(len(contexts))
         # Flat, and torch's: its memory begins where its products are the same to the bit each time.
-        counts = torch.zeros(vocab_size * len(contexts))
+        counts = torch.zeros(vocab_size * PLACES * len(contexts))
         for start, length in parts:
             ids = stream.read(start, length)
             documents = np.cumsum(ids == stream.header["special_ids"]["<s>"])
-            _add(counts.numpy(), ids * len(contexts), place[ids], documents)
+            _add(counts.numpy(), ids, numbers[ids], documents, num_contexts=len(contexts))
             advance(length)
-    table = counts.view(vocab_size, len(contexts))
+    table = counts.view(vocab_size, PLACES, len(contexts))
     table[special_ids] = 0
     return table
 
@@ -173,24 +177,28 @@ def _parts(length: int, *, most: int) -> list[tuple[int, int]]:
 
 def _add(
     counts: NDArray[np.float32],
-    rows: NDArray[np.int64],
+    ids: NDArray[np.int64],
     contexts: NDArray[np.int64],
     documents: NDArray[np.int64],
+    *,
+    num_contexts: int,
 ) -> None:
     """Count all pairs within the window, and within a document.
 
     Args:
         counts: flat; added to.
-        rows: of each token, where its row begins in the counts.
+        ids: of the tokens, in their order.
         contexts: of each token, its number among the contexts; -1 where it is none.
         documents: of each token, the number of its document.
+        num_contexts: how many there are.
     """
+    rows = ids * (PLACES * num_contexts)
     for distance in range(1, WINDOW + 1):
-        near = np.float32(1 / distance)
         together = documents[:-distance] == documents[distance:]
-        for row, context in (
-            (rows[:-distance], contexts[distance:]),
-            (rows[distance:], contexts[:-distance]),
-        ):
-            there = together & (context >= 0)
-            np.add.at(counts, row[there] + context[there], near)
+        first, last = slice(None, -distance), slice(distance, None)
+        for side, token, context in ((AFTER, first, last), (BEFORE, last, first)):
+            there = together & (contexts[context] >= 0)
+            at = rows[token][there] + contexts[context][there]
+            np.add.at(counts, at + AROUND * num_contexts, np.float32(1 / distance))
+            if distance == 1:
+                np.add.at(counts, at + side * num_contexts, np.float32(1))

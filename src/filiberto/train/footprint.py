@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from filiberto.config import Architecture
-from filiberto.train.cooccurrence import CONTEXTS, OVERSAMPLED
+from filiberto.train.cooccurrence import CONTEXTS, OVERSAMPLED, PLACES
 from filiberto.train.plan import Plan
 
 # Bytes of a weight: itself, its gradient and two more of the optimizer's, fp32 (Muon has one).
@@ -45,7 +45,7 @@ def memory_bytes(plan: Plan, *, checkpointed: bool = False) -> float:
     needed = _WEIGHT_BYTES * plan.parameters + kept + scores
     if on_gpu:
         return needed
-    columns = CONTEXTS + _FACTORS * (shape.hidden_size + OVERSAMPLED)
+    columns = PLACES * CONTEXTS + _FACTORS * (shape.hidden_size + OVERSAMPLED)
     first = 4 * (plan.parameters + plan.vocab_size * columns)
     return _CPU_SLACK * (max(needed, first) + _CPU_BYTES)
 
