@@ -60,13 +60,16 @@ def test_memory_is_that_of_the_processes_that_were_measured() -> None:
         about = {key: row[key] for key in ("architecture", "vocab_size")}
         plan = plan_for(row["size"], **about)
         measured = row["cpu_peak_mb"]["128"] * 1e6
-        assert memory_bytes(plan) == pytest.approx(measured, rel=0.13), row["size"]
+        assert memory_bytes(plan, cooccurrence=True) == pytest.approx(measured, rel=0.13), row["size"]
 
 
 def test_memory_and_disk_by_their_parts() -> None:
-    plan = plan_for("small")  # of smaller ones the first embeddings need more than the steps
-    wide = plan_for("small", precision="fp32")
+    plan = plan_for("mini")
+    wide = plan_for("mini", precision="fp32")
     assert memory_bytes(wide) > memory_bytes(plan) > memory_bytes(plan, checkpointed=True)
+    assert memory_bytes(plan, cooccurrence=True) > memory_bytes(plan)  # more than the steps need
+    large = plan_for("large")
+    assert memory_bytes(large, cooccurrence=True) == memory_bytes(large)
     # 10M ids of two bytes, three checkpoints of 12 bytes a weight and a model of 4, half the text.
     assert disk_bytes(plan, text_bytes=40e6) == pytest.approx(20e6 + 40 * plan.parameters + 20e6)
 

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 RMS = 0.1
 """Root of the mean square of a token's embedding, about that of a trained one (docs/log.md)."""
-BEFORE, AFTER, AROUND = range(3)
 PLACES = 3
+BEFORE, AFTER, AROUND = range(PLACES)
 """Where a context may stand: right before the token, right after it, or within the window."""
 WINDOW = 8
 """Tokens to either side that are around; one at distance d counts 1 / d."""

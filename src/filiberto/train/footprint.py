@@ -26,7 +26,9 @@ _CPU_SLACK = 1.15
 _CHECKPOINTS, _CHECKPOINT_BYTES, _MODEL_BYTES = 3, 12, 4
 
 
-def memory_bytes(plan: Plan, *, checkpointed: bool = False) -> float:
+def memory_bytes(
+    plan: Plan, *, checkpointed: bool = False, cooccurrence: bool = False
+) -> float:
     """Peak memory of training: of the process on a CPU, of the card on a GPU.
 
     What was measured on a CPU for the sizes from tiny to large lies between 92 and 112 % of it.
@@ -34,6 +36,7 @@ def memory_bytes(plan: Plan, *, checkpointed: bool = False) -> float:
     Args:
         plan: of the training.
         checkpointed: what happens inside layers is computed twice instead of kept.
+        cooccurrence: the first embeddings are made from the text.
     """
     shape = plan.shape
     wide = 2 if plan.precision == "fp32" else 1
@@ -45,9 +48,10 @@ def memory_bytes(plan: Plan, *, checkpointed: bool = False) -> float:
     needed = _WEIGHT_BYTES * plan.parameters + kept + scores
     if on_gpu:
         return needed
-    columns = PLACES * CONTEXTS + _FACTORS * (shape.hidden_size + OVERSAMPLED)
-    first = 4 * (plan.parameters + plan.vocab_size * columns)
-    return _CPU_SLACK * (max(needed, first) + _CPU_BYTES)
+    if cooccurrence:
+        columns = PLACES * CONTEXTS + _FACTORS * (shape.hidden_size + OVERSAMPLED)
+        needed = max(needed, 4 * (plan.parameters + plan.vocab_size * columns))
+    return _CPU_SLACK * (needed + _CPU_BYTES)
 
 
 def disk_bytes(plan: Plan, *, text_bytes: float) -> float:

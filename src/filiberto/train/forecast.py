@@ -154,7 +154,11 @@ def foresee(
         hours: of the whole command.
         price_per_hour: of the place, in whatever currency.
     """
-    memory = footprint.memory_bytes(plan, checkpointed=settings.activation_checkpointing)
+    memory = footprint.memory_bytes(
+        plan,
+        checkpointed=settings.activation_checkpointing,
+        cooccurrence=settings.embeddings == "cooccurrence",
+    )
     return Forecast(
         text=text,
         plan=plan,
