@@ -3,7 +3,8 @@
     python benchmarks/tuning.py RUN LABELLED --rates 1e-3 1e-3:5e-3 --models trained random
 
 LABELLED is a folder as `filiberto evaluate --treebank`, `--entities` or `--classes` takes it. A
-rate is AdamW's; after a colon stands Muon's for the layers. Scores on dev and test, of one seed
+rate is AdamW's; after a colon stands Muon's for the layers. The model `embedded` has the first
+embeddings that a training would begin with, and random layers. Scores on dev and test, of one seed
 each, go into benchmarks/results/tuning-NAME.json as soon as they are known; what is there already
 is not learned again.
 """
@@ -12,10 +13,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
+import tempfile
 from itertools import product
 from pathlib import Path
 from typing import Any
 
+from filiberto.config import TrainConfig
 from filiberto.evaluate.contest import tasks_of
 from filiberto.evaluate.labelled import Layout, read_folder
 from filiberto.evaluate.model import load_reader
@@ -23,7 +27,11 @@ from filiberto.evaluate.tasks import Probe
 from filiberto.evaluate.tuning import counts, encode, fine_tune, scores
 from filiberto.runfolder import safeio
 from filiberto.train import hardware
+from filiberto.train.cooccurrence import give_embeddings
+from filiberto.train.job import new_job
 from filiberto.train.optim import Rates
+
+MODELS = ("trained", "random", "embedded")
 
 
 def main() -> None:
@@ -44,7 +52,11 @@ def main() -> None:
             }
             if any(case.items() <= row.items() for row in rows):
                 continue
-            made = learned(task, asked.run / "model", model == "random", rates_of(rates), seed)
+            with tempfile.TemporaryDirectory() as folder:
+                at = asked.run / "model"
+                if model == "embedded":
+                    at = embedded(asked.run, Path(folder))
+                made = learned(task, at, model == "random", rates_of(rates), seed)
             rows.append(case | dict(zip(("dev", "test"), made, strict=True)))
             print(rows[-1], flush=True)
             safeio.write_json(path, rows)
@@ -57,7 +69,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--layout", choices=["conllu", "iob", "classes"], default="iob")
     parser.add_argument("--task", help="tags or dependencies, of a treebank only that")
     parser.add_argument("--rates", nargs="+", default=["1e-3", "1e-3:5e-3"])
-    parser.add_argument("--models", nargs="+", choices=["trained", "random"], default=["trained"])
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=["trained"])
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--name", default="kind", help="of the JSON file, tuning-NAME.json")
     return parser.parse_args()
@@ -66,6 +78,17 @@ def arguments() -> argparse.Namespace:
 def rates_of(text: str) -> Rates:
     adamw, _, muon = text.partition(":")
     return Rates(float(adamw), float(muon or 0))
+
+
+def embedded(run: Path, folder: Path) -> Path:
+    """A model of the run's shape whose embeddings are from its text and whose layers are random."""
+    size = json.loads((run / "plan.json").read_text(encoding="utf-8"))["size"]
+    settings = TrainConfig(max_steps=1_000_000)  # a training for which all of the text is read
+    job = new_job(run, settings=settings, size=size, machine=hardware.find_hardware(), seed=0)
+    give_embeddings(job, run)
+    shutil.copytree(run / "model", folder, dirs_exist_ok=True)
+    job.model.save_pretrained(folder)
+    return folder
 
 
 def learned(
