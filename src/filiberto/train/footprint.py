@@ -26,9 +26,7 @@ _CPU_SLACK = 1.15
 _CHECKPOINTS, _CHECKPOINT_BYTES, _MODEL_BYTES = 3, 12, 4
 
 
-def memory_bytes(
-    plan: Plan, *, checkpointed: bool = False, cooccurrence: bool = False
-) -> float:
+def memory_bytes(plan: Plan, *, checkpointed: bool = False, cooccurrence: bool = False) -> float:
     """Peak memory of training: of the process on a CPU, of the card on a GPU.
 
     What was measured on a CPU for the sizes from tiny to large lies between 92 and 112 % of it.
