@@ -15,6 +15,7 @@ import torch
 from filiberto import initial
 from filiberto.console import say
 from filiberto.corpus import reading
+from filiberto.evaluate import stock
 from filiberto.evaluate.bits import WORD
 from filiberto.evaluate.contest import contest, tasks_of
 from filiberto.evaluate.inputs import Inputs
@@ -38,6 +39,8 @@ def metrics_of(run: Path, asked: Inputs, *, force: bool) -> dict[str, Any]:
         asked: what is measured on what.
         force: forget what is kept.
     """
+    for name, folder in ((asked.name, asked.model), *asked.others):
+        stock.configuration(folder, name=name)  # or refused before anything is measured
     if force:
         safeio.remove(run / KEPT)
     material = _material(run, asked)

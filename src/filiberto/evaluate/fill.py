@@ -150,18 +150,22 @@ class WordTable:
             # SentencePiece's sign for a space, which decoding drops at the beginning of a text.
             piece = reader.tokenizer.id_to_token(index) or ""
             texts[index] = f" {text}" if piece.startswith(_SPACE) and text[:1] != " " else text
+        inner = _inner_prefix(reader)
         for index, text in enumerate(texts):
             spaced, letters = text.startswith(" "), text.removeprefix(" ")
+            goes_on = bool(inner) and letters.startswith(inner)
+            letters = letters.removeprefix(inner)
             signs = [_is_letter(c) for c in letters]
             if index in special or not all(
                 s or c in _JOINERS for s, c in zip(signs, letters, strict=True)
             ):
                 continue
-            if any(signs):
-                tables["spaced" if spaced else "bare"][index] = 0.0
+            if any(signs) and not goes_on:
+                for name in ("spaced", "bare") if inner else ("spaced" if spaced else "bare",):
+                    tables[name][index] = 0.0
             # A capital with a small letter after it begins a word: no "dovePerché".
             begins = letters[:1].isupper() and letters[1:2].islower()
-            if letters and not spaced and not begins:
+            if letters and not spaced and not begins and goes_on == bool(inner):
                 tables["inside"][index] = 0.0
         return cls(tables["spaced"], tables["bare"], tables["inside"])
 
@@ -201,8 +205,15 @@ def _as_written(reader: Reader, ids: tuple[int, ...]) -> bool:
 
     The model has seen no other way of cutting, so what it thinks of one means nothing.
     """
-    letters = "".join(reader.tokenizer.id_to_token(token) or "" for token in ids)
+    inner = _inner_prefix(reader)
+    first, *others = (reader.tokenizer.id_to_token(token) or "" for token in ids)
+    letters = "".join([first, *(piece.removeprefix(inner) for piece in others)])
     return [token.id for token in reader.tokenizer.model.tokenize(letters)] == list(ids)
+
+
+def _inner_prefix(reader: Reader) -> str:
+    """What marks a token that goes on with a word, as BERT's `##`; empty where nothing does."""
+    return getattr(reader.tokenizer.model, "continuing_subword_prefix", None) or ""
 
 
 def _spaced(before: str) -> bool:

@@ -14,6 +14,7 @@ from tokenizers import Tokenizer
 
 from filiberto import initial
 from filiberto.errors import StateError
+from filiberto.evaluate import stock
 from filiberto.evaluate.elsewhere import model_folder
 from filiberto.tokenizer import bpe
 from filiberto.train.architecture import arithmetic_of
@@ -39,10 +40,12 @@ class Reader:
     tokenizer: Tokenizer
     special_tokens: dict[str, str]
 
-    @property
+    @cached_property
     def max_length(self) -> int:
         """Most tokens the model reads at once, `<s>` and `</s>` included."""
-        return arithmetic_of(self.model).max_length(self.model.config)
+        if stock.is_ours(self.model.config):
+            return arithmetic_of(self.model).max_length(self.model.config)
+        return stock.max_length(self.model, token_id=self.special_ids["<mask>"])
 
     @cached_property
     def special_ids(self) -> dict[str, int]:
@@ -101,7 +104,7 @@ class Reader:
 
     def padded(self, rows: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
         """Rows as one batch on the model's device: ids and what is no padding, `[rows, tokens]`."""
-        pad = self.model.config.pad_token_id
+        pad = self.special_ids["<pad>"]
         width = max(map(len, rows))
         ids = torch.tensor(
             [row + [pad] * (width - len(row)) for row in rows], device=self.model.device
@@ -114,10 +117,13 @@ class Reader:
     ) -> torch.Tensor:
         """Log-probabilities `[places of the chosen rows, vocab]`, on the model's device."""
         ids, seen = self.padded([rows[i] for i in chosen])
-        encoder: Any = self.model.base_model
-        hidden = encoder(input_ids=ids, attention_mask=seen).last_hidden_state
         row_index = [n for n, i in enumerate(chosen) for _ in places[i]]
         place_index = [place for i in chosen for place in places[i]]
+        if not stock.is_ours(self.model.config):
+            logits = stock.logits_at(self.model, ids, seen, row_index, place_index)
+            return torch.log_softmax(logits.float(), dim=-1)
+        encoder: Any = self.model.base_model
+        hidden = encoder(input_ids=ids, attention_mask=seen).last_hidden_state
         arithmetic = arithmetic_of(self.model)
         some = arithmetic.head(self.model, hidden[row_index, place_index])
         logits = arithmetic.decoder(self.model)(some)
@@ -144,11 +150,15 @@ def load_reader(place: Path) -> Reader:
         StateError: the folder's files are damaged, of another kind, or do not fit each other.
     """
     folder = model_folder(place)
-    tokenizer = bpe.load(folder, literal_specials=False)
-    model = initial.load(folder)
+    model: Any
+    if stock.is_ours(stock.configuration(folder)):
+        tokenizer, special_tokens = bpe.load(folder), bpe.special_tokens(folder)
+        model = initial.load(folder)
+    else:
+        model, tokenizer, special_tokens = stock.load(folder)
     if tokenizer.get_vocab_size() > model.config.vocab_size:
         raise StateError(
             f"{folder}: the tokenizer has {tokenizer.get_vocab_size()} entries, "
             f"the model {model.config.vocab_size}"
         )
-    return Reader(model.eval(), tokenizer, bpe.special_tokens(folder))
+    return Reader(model.eval(), tokenizer, special_tokens)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -99,3 +100,22 @@ def architecture_of(model: MaskedLM) -> Architecture:
 def arithmetic_of(model: MaskedLM) -> Arithmetic:
     """The arithmetic of a model of transformers'."""
     return arithmetic_named(architecture_of(model))
+
+
+def matrices(model: Any) -> Iterator[tuple[nn.Parameter, int]]:
+    """The matrices of an encoder's layers, and how many are stacked in each.
+
+    Of an architecture that is not trained here none is taken for a stack, and none is found where
+    its layers do not stand in one list.
+    """
+    config = model.config
+    if config.model_type in MODEL_CLASSES:
+        arithmetic = arithmetic_of(model)
+        layers, stacked = arithmetic.layers(model), arithmetic.STACKED
+    else:
+        lists = (module for module in model.modules() if isinstance(module, nn.ModuleList))
+        layers = next((m for m in lists if len(m) == config.num_hidden_layers), nn.ModuleList())
+        stacked = {}
+    for name, parameter in layers.named_parameters():
+        if parameter.ndim == 2:
+            yield parameter, next((n for end, n in stacked.items() if name.endswith(end)), 1)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from filiberto.config import Size, TrainConfig
-from filiberto.train.architecture import arithmetic_of
+from filiberto.train.architecture import matrices
 from filiberto.train.muon import Muon
 
 if TYPE_CHECKING:
@@ -98,12 +98,9 @@ def make_optimizers(
 
 def _muon_groups(model: MaskedLM, *, peak_lr: float) -> list[dict[str, Any]]:
     """The matrices of the layers, by how many are stacked in one weight."""
-    arithmetic = arithmetic_of(model)
     by_parts: dict[int, list[torch.nn.Parameter]] = {}
-    for name, parameter in arithmetic.layers(model).named_parameters():
-        if parameter.ndim == 2:
-            stacked = (n for end, n in arithmetic.STACKED.items() if name.endswith(end))
-            by_parts.setdefault(next(stacked, 1), []).append(parameter)
+    for parameter, parts in matrices(model):
+        by_parts.setdefault(parts, []).append(parameter)
     return [
         {"params": parameters, "parts": parts, "peak_lr": peak_lr}
         for parts, parameters in by_parts.items()
