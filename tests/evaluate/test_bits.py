@@ -137,6 +137,24 @@ def test_training_lowers_the_bits(reader: Reader) -> None:
     assert trained.words == untrained.words
 
 
+def test_the_interval_is_that_of_resampled_documents(reader: Reader) -> None:
+    score = bits_per_byte(reader, DOCUMENTS, share=0.3, advance=quiet)
+    assert sum(one.words for one in score.documents.values()) == score.words
+    for name, value in (
+        ("bits_per_byte", score.bits_per_byte),
+        ("word_accuracy", score.words_right / score.words),
+    ):
+        low, high = score.intervals[name]
+        assert value is not None
+        assert low < value < high
+    # All documents alike leave nothing to chance; one alone tells nothing.
+    text = " ".join(italian_lines(3))
+    alike = [(name, text) for name in "abc"]
+    (low, high) = bits_per_byte(reader, alike, share=1.0, advance=quiet).intervals["bits_per_byte"]
+    assert low == pytest.approx(high)
+    assert bits_per_byte(reader, alike[:1], share=1.0, advance=quiet).intervals == {}
+
+
 def test_no_words_are_no_bits() -> None:
     assert Score().bits_per_byte is None
 

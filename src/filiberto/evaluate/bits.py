@@ -2,9 +2,9 @@
 
     documents -> words chosen by hash -> all their tokens hidden -> scored from left to right
 
-Which words are hidden depends on the text alone, and a word's tokens are all hidden together, so
-models with different tokenizers can be compared. (Hiding single tokens is not comparable: finer
-tokens see the rest of their word.)
+Which words are hidden depends on the document's id and the word's place in it, and a word's tokens
+are all hidden together, so models with different tokenizers can be compared on the same documents.
+(Hiding single tokens is not comparable: finer tokens see the rest of their word.)
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from filiberto.console import Advance
+from filiberto.evaluate.bootstrap import interval
 from filiberto.evaluate.model import Reader
 
 # What white space separates. A longer run, as scripts without spaces and web addresses have them,
@@ -26,11 +29,16 @@ _WINDOWS_AT_ONCE = 256
 
 @dataclass(frozen=True)
 class HiddenWord:
-    """A word to guess: where its tokens stand in a window, and what it is in the text."""
+    """A word to guess: where its tokens stand in a window, and what it is in the text.
+
+    Attributes:
+        is_known: whether the tokenizer has tokens for all of it.
+    """
 
     start: int
     stop: int
     text: str
+    is_known: bool = True
 
     @property
     def num_bytes(self) -> int:
@@ -67,7 +75,11 @@ def _no_groups(document: str, word: HiddenWord) -> Mapping[str, str]:
 
 @dataclass
 class Score:
-    """Sums over the hidden words."""
+    """Sums over the hidden words.
+
+    A word that the tokenizer does not know costs its bytes, each eight bits, beside the token that
+    stands for it, and is never right.
+    """
 
     nats: float = 0.0
     num_bytes: int = 0
@@ -75,6 +87,8 @@ class Score:
     words_right: int = 0
     groups: dict[str, dict[str, Score]] = field(default_factory=dict)
     """The same by a property of the words, such as their source, and by its value."""
+    documents: dict[str, Score] = field(default_factory=dict)
+    """The same by the document's id."""
 
     @property
     def bits_per_byte(self) -> float | None:
@@ -98,14 +112,29 @@ class Score:
         for window, window_costs in zip(windows, costs, strict=True):
             for word, cost in zip(window.words, window_costs, strict=True):
                 self._count(word, cost)
+                self.documents.setdefault(window.document, Score())._count(word, cost)
                 for name, value in groups_of(window.document, word).items():
                     self.groups.setdefault(name, {}).setdefault(value, Score())._count(word, cost)
 
+    @property
+    def intervals(self) -> dict[str, tuple[float, float]]:
+        """The 95 % intervals of bits per byte and of the words right, by resampled documents.
+
+        Empty where fewer than two documents have a hidden word.
+        """
+        some = list(self.documents.values())
+        if len(some) < 2:
+            return {}
+        bits = [(one.nats / math.log(2), one.num_bytes) for one in some]
+        right = [(one.words_right, one.words) for one in some]
+        found = {"bits_per_byte": bits, "word_accuracy": right}
+        return {name: interval(np.array([pairs], float)) for name, pairs in found.items()}
+
     def _count(self, word: HiddenWord, cost: WordCost) -> None:
-        self.nats += cost.nats
+        self.nats += cost.nats + (0 if word.is_known else math.log(256) * word.num_bytes)
         self.num_bytes += word.num_bytes
         self.words += 1
-        self.words_right += cost.right
+        self.words_right += cost.right and word.is_known
 
 
 def is_hidden(document: str, word: int, *, share: float) -> bool:
@@ -125,6 +154,7 @@ def windows(reader: Reader, document: str, text: str, *, share: float) -> Iterat
     """
     encoding = reader.document_tokenizer.encode(text, add_special_tokens=False)
     bos, eos = reader.special_ids["<s>"], reader.special_ids["</s>"]
+    unknown = reader.special_ids.get("<unk>")
     room = reader.max_length - 2
     spans = _spans(text, encoding.offsets)
     begin = number = 0
@@ -137,7 +167,8 @@ def windows(reader: Reader, document: str, text: str, *, share: float) -> Iterat
                 end = start
                 break
             if stop <= end and is_hidden(document, number, share=share):
-                words.append(HiddenWord(start - begin + 1, stop - begin + 1, word))
+                is_known = unknown not in encoding.ids[start:stop]
+                words.append(HiddenWord(start - begin + 1, stop - begin + 1, word, is_known))
             number += 1
         yield Window([bos, *encoding.ids[begin:end], eos], words, document)
         begin = end

@@ -85,7 +85,8 @@ def pseudo_likelihood(
         advance: told the words that are done.
 
     Returns:
-        `nats_per_word`, `bits_per_byte` and `words`; None where no word was drawn.
+        `nats_per_word`, `bits_per_byte`, `words`, and the 95 % `intervals`; None where no word was
+        drawn.
     """
     documents = list(documents)
     total = sum(1 for _, text in documents for _ in WORD.finditer(text))
@@ -102,12 +103,13 @@ def pseudo_likelihood(
         "nats_per_word": score.nats / score.words,
         "bits_per_byte": score.bits_per_byte,
         "words": score.words,
+        "intervals": score.intervals,
     }
 
 
 def _alone(some: Iterable[Window]) -> Iterator[Window]:
     """The windows anew for each of their words, with this word alone to guess."""
-    return (Window(window.ids, [word]) for window in some for word in window.words)
+    return (Window(window.ids, [word], window.document) for window in some for word in window.words)
 
 
 def _groups(texts: Sequence[Sequence[Window]]) -> Iterator[list[Sequence[Window]]]:

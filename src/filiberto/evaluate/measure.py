@@ -14,7 +14,7 @@ from filiberto.console import progress
 from filiberto.evaluate.bits import WORD, GroupsOf, HiddenWord, Score, bits_per_byte
 from filiberto.evaluate.calibration import calibration
 from filiberto.evaluate.likelihood import pseudo_likelihood
-from filiberto.evaluate.minimal_pairs import by_phenomenon, judge
+from filiberto.evaluate.minimal_pairs import by_phenomenon, judge, wilson
 from filiberto.evaluate.model import Reader
 from filiberto.evaluate.pair_files import MinimalPair
 from filiberto.evaluate.pairs import Choice, choose
@@ -68,6 +68,7 @@ def figures(reader: Reader, material: Material) -> dict[str, Any]:
         )
     found: dict[str, Any] = {
         **_facts(score),
+        "intervals": score.intervals,
         "word_bytes": score.num_bytes,
         "evaluated_bytes": total,
         "evaluated_documents": len(documents),
@@ -152,4 +153,6 @@ def _choose(reader: Reader, choices: Sequence[Choice]) -> dict[str, Any]:
         for choice, verdict in zip(choices, verdicts, strict=True)
         if not verdict.is_right
     ]
-    return {"count": len(choices), "right": len(choices) - len(wrong), "wrong": wrong}
+    right = len(choices) - len(wrong)
+    low, high = wilson(right, len(choices))
+    return {"count": len(choices), "right": right, "low": low, "high": high, "wrong": wrong}

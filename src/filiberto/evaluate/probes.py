@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from filiberto.console import Advance
+from filiberto.evaluate.bootstrap import interval
 from filiberto.evaluate.model import load_reader
 from filiberto.evaluate.tasks import Counts, Probe
 from filiberto.evaluate.tuning import RATES, Tuned, choose, counts, encode, fine_tune, scores
@@ -24,7 +25,6 @@ from filiberto.train.hardware import Hardware
 from filiberto.train.optim import Rates
 
 SEEDS = (0, 1, 2)
-_RESAMPLES, _LEVEL = 2_000, 0.95
 
 
 @dataclass(frozen=True)
@@ -116,20 +116,7 @@ def summary(found: Counts, *, seed: int = 0) -> dict[str, Any]:
     Returns:
         `mean`, `scores`, and `low` and `high`, the bounds of the 95 % bootstrap interval of that
         mean over resampled test sentences.
-
-    Source:
-        Koehn 2004, Statistical significance tests for machine translation evaluation, section 3.
     """
     single = [scores(one[None])[0] for one in found]
-    sentences = found.shape[1]
-    draws = np.random.default_rng(seed).integers(sentences, size=(_RESAMPLES, sentences))
-    right, total = np.stack([one[draws].sum(1) for one in found], 1).T
-    means = (right / np.maximum(total, 1)).mean(0)
-    edges = (1 - _LEVEL) / 2
-    low, high = np.quantile(means, [edges, 1 - edges])
-    return {
-        "mean": float(np.mean(single)),
-        "scores": single,
-        "low": float(low),
-        "high": float(high),
-    }
+    low, high = interval(found, seed=seed)
+    return {"mean": float(np.mean(single)), "scores": single, "low": low, "high": high}
