@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from filiberto.errors import UnfinishedStageError, UsageError
-from filiberto.evaluate.elsewhere import folder_of, name_of
+from filiberto.evaluate.elsewhere import folder_of, name_of, names_of
 from tests.conftest import filiberto
 from tests.hub_server import Hub, running
 
@@ -128,6 +128,22 @@ def test_paths_and_names_are_told_apart(mini_run: Path, tmp_path: Path) -> None:
     assert name_of("FacebookAI/xlm-roberta-base") == "FacebookAI/xlm-roberta-base"
     with pytest.raises(UnfinishedStageError, match="holds no trained model"):
         folder_of(str(tmp_path))
+
+
+def test_models_of_one_name_are_told_apart_by_more_of_their_paths(tmp_path: Path) -> None:
+    places = ["new/it", "old/it", "old/te", "older/old/it/model"]
+    for place in places:
+        (tmp_path / place).mkdir(parents=True)
+    paths = [str(tmp_path / place) for place in places]
+    assert names_of([*paths, "me/it"]) == ["it", "old/it", "te", "older/old/it", "me/it"]
+    assert names_of([*paths[:2], "old/it"]) == ["it", "old/it", "old/it of the Hub"]
+    with pytest.raises(UsageError, match="is named twice"):
+        names_of([paths[0], "me/it", paths[0]])
+    for path in paths:
+        assert name_of(path) in ("it", "te")
+
+
+def test_no_such_folder_is_said_of_what_looks_like_a_path() -> None:
     for name in ("./runs/none", "/none", "runs/none/model"):
         with pytest.raises(UsageError, match="no such folder"):
             folder_of(name)

@@ -36,7 +36,7 @@ def test_a_tree_has_its_words_without_contractions_and_empty_nodes(tmp_path: Pat
     [
         ("4\tcasa", "9\tcasa", r"line 8: '9\\tcasa"),
         ("\t4\tdet", "\tx\tdet", r"line 6: .* the number of its head"),
-        ("\t0\troot", "\t77\troot", r"heads that are words of the sentence"),
+        ("\t4\tdet", "\t77\tdet", r"line 6: '3\\tla.* one of its sentence's 5 words as head"),
         ("\tSpaceAfter=No", "", r"line 8: .* ten columns"),
         ("\t4\tdet", "\t\u00b2\tdet", r"line 6: .* the number of its head"),
         ("2-3", "2-", r"line 4: '2-\\talla.*the first and the last word of a multiword token"),
@@ -102,6 +102,10 @@ def test_without_dev_a_tenth_of_train_is_set_apart_always_the_same(tmp_path: Pat
     found = read_folder(tmp_path, "classes")
     assert 10 <= len(found.parts["dev"]) <= 30
     assert len(found.parts["dev"]) + len(found.parts["train"]) == 200
+    assert read_folder(tmp_path, "classes").parts == found.parts
+    for part in ("train", "test"):
+        for path in tmp_path.glob(f"*{part}*"):
+            path.write_text("sentence\tlabel\n" + path.read_text())
     assert read_folder(tmp_path, "classes").parts == found.parts
     (tmp_path / "a-dev.tsv").write_text("questa\t0\n", encoding="utf-8")
     assert len(read_folder(tmp_path, "classes").parts["train"]) == 200

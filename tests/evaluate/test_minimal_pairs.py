@@ -68,6 +68,15 @@ def test_every_pair_counts_in_its_phenomenon_and_over_all() -> None:
     assert by_phenomenon([], []) == []
 
 
+def test_no_phenomenon_takes_the_name_of_them_all(tmp_path: Path) -> None:
+    path = tmp_path / "all.tsv"
+    path.write_text("Vado\tVai\n")
+    assert [pair.phenomenon for pair in read_pairs(path)] == ["all.tsv"]
+    path.write_text("Vado\tVai\tnumber\nVado\tVai\tall\n")
+    with pytest.raises(UsageError, match="line 2: the phenomenon is 'all'"):
+        read_pairs(path)
+
+
 @pytest.mark.parametrize(
     ("right", "count", "low", "high"),
     [

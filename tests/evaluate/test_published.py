@@ -126,6 +126,9 @@ def test_benchmarks_of_a_language_are_fetched_once_measured_and_named_with_their
         ["WikiANN-it", "unknown"],
         ["MultiBLiMP-ita", "cc-by-4.0"],
     ]
+    named = "UD_Italian-ParTUT (CC BY-NC-SA 4.0), WikiANN-it (unknown), MultiBLiMP-ita (cc-by-4.0)"
+    assert f"published data: {named}" in done.stdout
+    assert f"Published data: {named}." in (run / "report" / "report.html").read_text()
     found = {entry["measure"]: entry for entry in metrics["probes"]}
     assert list(found) == ["UPOS", "UFeats", "LAS", "UAS", "F1"]
     assert [found[name]["data"] for name in ("UPOS", "F1")] == ["UD_Italian-ParTUT", "WikiANN-it"]
@@ -157,7 +160,7 @@ def test_without_a_network_all_that_is_missing_is_named_and_what_to_do(
     shutil.copytree(mini_run, run)
     done = filiberto("evaluate", run, "--language", "it", "--benchmarks", env=env)
     assert done.returncode == 75
-    for name in ("UD_Italian-ISDT", "unimelb-nlp/wikiann", "jumelet/multiblimp"):
+    for name in ("UD_Italian-ISDT", "unimelb-nlp/wikiann", "jumelet/multiblimp", BASELINE):
         assert name in done.stderr
     assert "--treebank FOLDER" in done.stderr
     assert "Traceback" not in done.stderr

@@ -59,7 +59,7 @@ def build(
     if there is not None and there.fingerprint == asked.fingerprint and not force:
         return there
     start = time.perf_counter()
-    if there is not None and not force and _marks_alone_differ(there, asked):
+    if there is not None and not force and _looks_alone_differ(there, asked):
         metrics = there.facts
     else:
         from filiberto.evaluate.comparison import metrics_of
@@ -103,16 +103,19 @@ def check(recipe: Recipe) -> None:
     from filiberto.evaluate import published
     from filiberto.evaluate.labelled import read_all
     from filiberto.evaluate.pair_files import read_pairs
+    from filiberto.evaluate.prompts import load_prompts
 
     settings, _ = published.here(recipe.evaluate, recipe.language)
     for path in settings.pairs:
         read_pairs(Path(path))
     read_all(settings)
+    load_prompts(settings.prompts, language=recipe.language)
     if settings.against:
+        from filiberto.evaluate import stock
         from filiberto.evaluate.elsewhere import folder_of
 
         for name in settings.against:
-            folder_of(name)
+            stock.configuration(folder_of(name), name=name)
 
 
 def run(recipe: Recipe, run: Path, *, force: bool = False) -> Manifest:
@@ -129,9 +132,11 @@ def run(recipe: Recipe, run: Path, *, force: bool = False) -> Manifest:
         pairs = [MinimalPair(*contrast) for contrast in contrasts(choices)]
     if recipe.evaluate.model is not None:
         from filiberto import corpus
+        from filiberto.evaluate import stock
         from filiberto.evaluate.elsewhere import folder_of
 
-        folder_of(recipe.evaluate.model)  # or refused before anything is read
+        model = recipe.evaluate.model
+        stock.configuration(folder_of(model), name=model)  # or refused before anything is read
         # No side of it is kept from another: all is measured.
         rules = dataclasses.replace(
             recipe.corpus, skip_rules=tuple(dict.fromkeys((*recipe.corpus.skip_rules, "leak")))
@@ -149,12 +154,12 @@ def run(recipe: Recipe, run: Path, *, force: bool = False) -> Manifest:
     return done
 
 
-def _marks_alone_differ(there: Manifest, asked: Inputs) -> bool:
-    """Whether a report was measured as it would be now, but for what a reader has marked since."""
+def _looks_alone_differ(there: Manifest, asked: Inputs) -> bool:
+    """Whether a report has the figures that it would have now, and only shows them otherwise."""
 
     def fingerprint(settings: dict[str, Any]) -> str:
         return manifest.fingerprint("evaluate", settings=settings, inputs=there.inputs)
 
     of_this_version = fingerprint(there.settings) == there.fingerprint
-    same = fingerprint({**there.settings, "marks": asked.settings["marks"]})
+    same = fingerprint({**there.settings, **asked.shown})
     return of_this_version and same == asked.fingerprint

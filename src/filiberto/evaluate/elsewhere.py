@@ -5,13 +5,14 @@ runs/it | folder | OWNER/NAME  ->  a folder with config.json, weights and tokeni
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from filiberto.errors import UnfinishedStageError, UsageError
 
 # Weights that can run code when they are read, and what we have no use for, stay where they are.
 _WANTED = ["config.json", "*.safetensors", "tokenizer*.json", "vocab.*", "merges.txt"]
-_WANTED += ["special_tokens_map.json", "sentencepiece.bpe.model"]
+_WANTED += ["special_tokens_map.json", "added_tokens.json", "*.model"]
 
 
 def model_folder(place: Path) -> Path:
@@ -52,8 +53,32 @@ def folder_of(name: str) -> Path:
 
 def name_of(name: str) -> str:
     """What a model is called in tables: its name on the Hub, or the last part of its path."""
-    path = Path(name)
+    return _named(name)[-1]
+
+
+def names_of(models: Sequence[str]) -> list[str]:
+    """What models are called side by side: as `name_of`, with more of the path where two clash.
+
+    Example:
+        `runs/it`, `old/it` and `old/te` are `it`, `old/it` and `te`.
+
+    Raises:
+        UsageError: a model is there twice.
+    """
+    names: dict[str, tuple[str, ...]] = {}
+    for model in models:
+        parts = _named(model)
+        if parts in names.values():
+            raise UsageError(f"{model} is named twice", hint="name every model once")
+        longer = ("/".join(parts[-length:]) for length in range(1, len(parts) + 1))
+        names[next((name for name in longer if name not in names), f"{model} of the Hub")] = parts
+    return list(names)
+
+
+def _named(model: str) -> tuple[str, ...]:
+    """The parts of a model's path, without a run's own `model`; a name on the Hub is one part."""
+    path = Path(model)
     if not path.exists():
-        return name
-    path = path.resolve()
-    return path.parent.name if path.name == "model" else path.name
+        return (model,)
+    parts = path.resolve().parts
+    return parts[:-1] if parts[-1] == "model" else parts

@@ -15,7 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from filiberto.config import RECIPE_FILE, TrainConfig
+from filiberto.config import RECIPE_FILE, Recipe, TrainConfig
 from filiberto.errors import UsageError
 from filiberto.initial import INITIAL
 from filiberto.recipe import load_recipe
@@ -102,9 +102,7 @@ def of(run: Path | None) -> History:
     """
     if run is None:
         return History()
-    recipe = None
-    with suppress(UsageError):  # there is none, or of another version: not ours to judge
-        recipe = load_recipe(run / RECIPE_FILE)
+    recipe = _recipe(run)
     code = recipe.language if recipe else ""
     corpus = _json(run / "corpus" / "report.json")
     began_from = manifest.read(run / INITIAL)
@@ -125,6 +123,12 @@ def of(run: Path | None) -> History:
     )
 
 
+def price_per_hour(run: Path) -> float | None:
+    """Of the machine that trains a run, where it is said."""
+    recipe = _recipe(run)
+    return recipe.price_per_hour if recipe else None
+
+
 def bare(text: str) -> str:
     """A text with the last part of each absolute path that is in it.
 
@@ -132,6 +136,12 @@ def bare(text: str) -> str:
         `no such file: /srv/it/model` is `no such file: model`.
     """
     return _PLACE.sub("", text)
+
+
+def _recipe(run: Path) -> Recipe | None:
+    with suppress(UsageError):  # there is none, or of another version: not ours to judge
+        return load_recipe(run / RECIPE_FILE)
+    return None
 
 
 def _language(code: str) -> str:

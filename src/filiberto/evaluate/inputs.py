@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filiberto.config import EvaluateConfig
-from filiberto.evaluate import marks, pair_files, published
-from filiberto.evaluate.elsewhere import folder_of, name_of
+from filiberto.evaluate import history, marks, pair_files, published
+from filiberto.evaluate.elsewhere import folder_of, names_of
 from filiberto.evaluate.kept import digest_of
 from filiberto.evaluate.labelled import Labelled, Layout, read_all
 from filiberto.evaluate.pair_files import MinimalPair, read_pairs
@@ -50,6 +50,7 @@ class Inputs:
     others: Sequence[tuple[str, Path]]
     published: Sequence[Published]
     marked: marks.Marks | None
+    price_per_hour: float | None
 
     @cached_property
     def measured(self) -> dict[str, Any]:
@@ -66,12 +67,25 @@ class Inputs:
     @cached_property
     def settings(self) -> dict[str, Any]:
         """All that decides what the report says."""
+        return {**self._figures, **self.shown}
+
+    @cached_property
+    def shown(self) -> dict[str, Any]:
+        """What decides how figures are shown, and none of them."""
+        return manifest.plain(
+            {
+                "marks": None if self.marked is None else asdict(self.marked),
+                "price_per_hour": self.price_per_hour,
+            }
+        )
+
+    @cached_property
+    def _figures(self) -> dict[str, Any]:
         return manifest.plain(
             {
                 **self.measured,
                 "labelled": [[data.name, data.digest] for data in self.labelled.values()],
                 "against": [[name, *digest_of(folder)] for name, folder in self.others],
-                "marks": None if self.marked is None else asdict(self.marked),
             }
         )
 
@@ -92,11 +106,12 @@ def read_inputs(
     """Read what the settings name. See `evaluate.build` for arguments and errors."""
     config, fetched = published.here(config, language)
     if config.model is None:
-        name, model = run.resolve().name, run / "model"
+        model = run / "model"
         content = manifest.require(run, "model").content
     else:
-        name, model = name_of(config.model), folder_of(config.model)
+        model = folder_of(config.model)
         content = " ".join(digest_of(model))
+    name, *others = names_of((config.model or str(run), *config.against))
     return Inputs(
         config=config,
         name=name,
@@ -106,7 +121,8 @@ def read_inputs(
         choices=choices,
         pairs=[*pairs, *(p for path in config.pairs for p in read_pairs(Path(path)))],
         labelled=read_all(config),
-        others=[(name_of(name), folder_of(name)) for name in config.against],
+        others=[(n, folder_of(m)) for n, m in zip(others, config.against, strict=True)],
         published=fetched,
         marked=marks.of(run),
+        price_per_hour=history.price_per_hour(run),
     )

@@ -25,6 +25,9 @@ PARTS: tuple[Part, ...] = ("train", "dev", "test")
 _DEV_SHARE = 0.1
 _OUTSIDE = "O"
 _BEGINS, _GOES_ON = ("B-", "S-", "U-"), ("I-", "E-", "L-")
+_CLASS_HEADERS = {
+    f"{text}\t{label}" for text in ("sentence", "text") for label in ("label", "class")
+}
 _NO_LABELS = ("B", "I", "-", "_")
 
 
@@ -214,6 +217,7 @@ def read_trees(path: Path) -> Iterator[Tree]:
 
 def _read_tree(path: Path, block: Block) -> Tree:
     tree_text, words, covered = "", [], 0
+    numbers: list[int] = []
     multiword: dict[int, tuple[int, list[str]]] = {}
     number, line = block[0]
     for number, line in block:
@@ -231,6 +235,7 @@ def _read_tree(path: Path, block: Block) -> Tree:
             raise _wrong(path, number, line, f"word {len(words) + 1} and the number of its head")
         if not is_range:
             words.append(row)
+            numbers.append(number)
             continue
         if not end.isdecimal() or int(end) <= len(words) or covered > len(words):
             raise _wrong(path, number, line, "the first and the last word of a multiword token")
@@ -238,8 +243,10 @@ def _read_tree(path: Path, block: Block) -> Tree:
         multiword[len(words)] = covered - len(words), row
     if covered > len(words):
         raise _wrong(path, number, line, f"all words of the multiword token that ends at {covered}")
-    if any(int(row[6]) > len(words) for row in words):
-        raise _wrong(path, block[0][0], block[0][1], "heads that are words of the sentence")
+    for number, row in zip(numbers, words, strict=True):
+        if int(row[6]) > len(words):
+            right = f"0 or the number of one of its sentence's {len(words)} words as head"
+            raise _wrong(path, number, "\t".join(row), right)
     return Tree(tree_text, words, multiword)
 
 
@@ -298,8 +305,9 @@ def iob2(labels: Sequence[str]) -> list[str]:
 
 
 def _classes(path: Path, lines: Sequence[str]) -> Iterator[Sentence]:
+    """Sentences and their classes; a first line that names the columns is none of them."""
     for number, line in enumerate(lines, 1):
-        if not line.strip():
+        if not line.strip() or (number == 1 and line.strip().lower() in _CLASS_HEADERS):
             continue
         text, _, label = line.rstrip("\r").rpartition("\t")
         words = tuple(text.split())

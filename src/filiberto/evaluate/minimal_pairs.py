@@ -17,10 +17,7 @@ from typing import Any
 from filiberto.console import Advance
 from filiberto.evaluate.likelihood import likelihoods, text_windows
 from filiberto.evaluate.model import Reader
-from filiberto.evaluate.pair_files import MinimalPair
-
-ALL = "all"
-"""The name of the row over all phenomena, the last one."""
+from filiberto.evaluate.pair_files import ALL, MinimalPair
 
 
 def judge(reader: Reader, pairs: Sequence[MinimalPair], *, advance: Advance) -> list[bool]:

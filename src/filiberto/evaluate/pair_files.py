@@ -24,6 +24,9 @@ from pathlib import Path
 
 from filiberto.errors import UsageError
 
+ALL = "all"
+"""What a report calls all phenomena together, so that none can be called it."""
+
 _PLAIN = ("good", "bad", "phenomenon")
 _MULTIBLIMP = {"sen", "wrong_sen"}
 _GULORDAVA = {"class", "form", "prefix", "sent", "pattern"}
@@ -173,7 +176,13 @@ def _checked(path: Path, number: int, pair: MinimalPair) -> MinimalPair:
     if not pair.good or not pair.bad:
         side = "bad" if pair.good else "good"
         raise UsageError(f"{place}: the {side} sentence is empty", hint=_HINT)
-    return MinimalPair(pair.good, pair.bad, pair.phenomenon or path.stem)
+    if pair.phenomenon == ALL:
+        raise UsageError(
+            f"{place}: the phenomenon is {ALL!r}, which is the name of them all together",
+            hint="name it otherwise",
+        )
+    by_file = path.stem if path.stem != ALL else path.name
+    return MinimalPair(pair.good, pair.bad, pair.phenomenon or by_file)
 
 
 def _columns(number: int) -> str:

@@ -23,6 +23,7 @@ from filiberto.config import EvaluateConfig
 from filiberto.console import say
 from filiberto.corpus import languages
 from filiberto.errors import BadDataError, TryAgainError, UsageError
+from filiberto.evaluate.elsewhere import folder_of
 from filiberto.evaluate.labelled import PARTS
 from filiberto.runfolder import safeio
 
@@ -62,7 +63,8 @@ def here(settings: EvaluateConfig, language: str) -> tuple[EvaluateConfig, list[
 
     Raises:
         UsageError: no language is said, or there is no such data in it.
-        TryAgainError: what is not here yet cannot be fetched; all of it is named.
+        TryAgainError: what is not here yet cannot be fetched, models to compare with among it; all
+            of it is named.
     """
     if settings.benchmarks:
         settings = _filled(settings, _language(language))
@@ -91,9 +93,16 @@ def here(settings: EvaluateConfig, language: str) -> tuple[EvaluateConfig, list[
     if any(published(name, MULTIBLIMP) for name in pairs):
         path = path_of(MULTIBLIMP, lambda: _multiblimp(language))
         settings = replace(settings, pairs=tuple(path if p == MULTIBLIMP else p for p in pairs))
+    for name in settings.against:
+        try:
+            folder_of(name)
+        except TryAgainError as error:
+            missing.append(error)
     if missing:
         reasons = "\n".join(error.message for error in missing)
-        raise TryAgainError(reasons, hint=f"run the same command again with a network, {_PATHS}")
+        raise TryAgainError(
+            reasons, hint=f"run the same command again with a network, {_PATHS}, --against FOLDER"
+        )
     return settings, taken
 
 
