@@ -222,8 +222,30 @@ def test_marks_go_from_the_sheet_into_the_report_without_measuring_again(
     assert {**after.facts, "marks": None} == {**before.facts, "marks": None}
     assert json.loads((run / "report" / "metrics.json").read_bytes()) == after.facts
     assert "right in 1 of 1" in summary_text(after.facts)
+    shown = (run / "report" / "report.html").read_text()
+    assert "A reader marked 1 right; the first filler is right in 1 of 1." in shown
+    assert shown.count('<small class="note">marked right</small>') == 1
     (run / MARKS).unlink()
     assert evaluate.build(run, **asked).facts == before.facts
+
+
+def test_a_price_that_is_said_later_is_shown_without_measuring_again(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (run / "timings.jsonl").write_text('{"step": 1, "seconds": 1800.0}\n')
+    asked = {"settings": EvaluateConfig(max_bytes=20_000), "language": "it"}
+    before = evaluate.build(run, **asked)
+    page = run / "report" / "report.html"
+    assert "<dt>Cost</dt>" not in page.read_text()
+
+    def measured(place: Path) -> None:
+        raise AssertionError(f"{place} is measured again")
+
+    monkeypatch.setattr(comparison, "_open", measured)
+    monkeypatch.setattr(comparison, "some_documents", measured)
+    (run / "recipe.toml").write_text("price_per_hour = 3.0\n")
+    assert evaluate.build(run, **asked).facts == before.facts
+    assert "<dt>Cost</dt><dd>1.50, at 3.0 an hour</dd>" in page.read_text()
 
 
 def test_damaged_marks_of_a_run_are_named(run: Path) -> None:

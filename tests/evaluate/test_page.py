@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from filiberto.evaluate.page import page
-from filiberto.evaluate.results import right_prompts
+from filiberto.evaluate.report import summary_text
+from filiberto.evaluate.results import prompts_right
 from tests.browser import BROWSER
 from tests.evaluate.rich_report import HOSTILE, LONG, clock, figures, make_run, metrics
 
@@ -124,7 +125,8 @@ def test_the_figures_are_those_of_the_file(run: Path, rich: dict[str, Any]) -> N
     shown = Elements(page(run, rich)).data
     known = set(numbers(rich))
     models = [rich, rich["before"], *rich["against"]]
-    known |= {right_prompts(model) or 0 for model in models} | {361 / 387}
+    shares = (prompts_right(model) for model in models)
+    known |= {right / count for right, count in shares if count} | {0, 361 / 387}
     assert len(shown) > 150
     for value, text in shown:
         assert value in known
@@ -170,6 +172,32 @@ def test_a_right_guess_stands_in_the_sentence_and_a_wrong_one_too(
     assert 'ciao <b dir="auto" class="right">come</b> va?' in text
     assert 'dove ci <b dir="auto">sono</b> oggi' in text
     assert "Not filled: the text has 140 tokens" in text
+
+
+def test_only_prompts_with_answers_are_counted(run: Path, rich: dict[str, Any]) -> None:
+    right, *_ = rich["prompts"]
+    rich["prompts"] = [right, {**right, "answers": [], "rank": None}]
+    assert "<b>1<small> of 1</small></b>" in page(run, rich)
+    assert "comes first in 1 of 1" in summary_text(rich)
+    rich["prompts"] = rich["prompts"][1:]
+    assert "a right answer comes first" not in page(run, rich)
+    assert "a right answer comes first" not in summary_text(rich)
+
+
+def test_what_was_fetched_is_named_with_its_licence_whatever_it_is_for(
+    run: Path, rich: dict[str, Any]
+) -> None:
+    rich["published"] = [["MultiBLiMP-ita", "cc-by-4.0"]]
+    del rich["probes"]
+    assert "Published data: MultiBLiMP-ita (cc-by-4.0)." in page(run, rich)
+
+
+def test_figures_have_their_intervals_beside_them(run: Path, rich: dict[str, Any]) -> None:
+    assert "1.512 to 1.604" not in page(run, rich)
+    rich["intervals"] = {"bits_per_byte": [1.512, 1.604], "word_accuracy": [0.22, 0.2331]}
+    shown = page(run, rich)
+    assert "<small>1.512 to 1.604</small>" in shown
+    assert "<small>22.0 to 23.3</small>" in shown
 
 
 def test_no_path_of_this_machine_is_on_it(run: Path, rich: dict[str, Any]) -> None:

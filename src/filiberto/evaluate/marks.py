@@ -115,6 +115,15 @@ def fold(prompts: Iterable[dict[str, Any]], marks: Marks) -> dict[str, Any]:
     }
 
 
+def marks_told(found: dict[str, Any]) -> str:
+    """What `fold` counted, in words."""
+    told = ", ".join(f"{found[key]} {key}" for key in get_args(Judgement) if found[key])
+    if not told:
+        return "no filler that is shown"
+    right, marked = found["first"]["right"], found["first"]["marked"]
+    return f"{told}; the first filler is right in {right} of {marked}" if marked else told
+
+
 def first_of_each(entries: Iterable[dict[str, Any]], key: str) -> list[dict[str, Any]]:
     """The entries without those whose value of `key` came before: nobody marks a thing twice.
 

@@ -18,6 +18,7 @@ from filiberto.evaluate.advice import advice, ground
 from filiberto.evaluate.curves import curves
 from filiberto.evaluate.history import KINDS, History, bare, of
 from filiberto.evaluate.intervals import Axis, Interval
+from filiberto.evaluate.marks import marks_told
 from filiberto.evaluate.plots import COLOURS, Plot, Series, draw
 from filiberto.evaluate.probe_lines import errors_removed
 from filiberto.evaluate.sentences import sentences
@@ -70,6 +71,8 @@ def page(run: Path | None, metrics: dict[str, Any]) -> str:
             probes=[_probe(entry, compared) for entry in metrics.get("probes") or []],
             budget=budget,
             sentences=sentences(compared),
+            prompts_right=results.prompts_right(metrics),
+            marks=marks_told(metrics["marks"]) if metrics.get("marks") else "",
             before_sentences=sentences([{"name": "", **(metrics.get("before") or {})}]),
             advice=_advice(plan, metrics, history) if plan else [],
             ground=ground(),

@@ -5,7 +5,9 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
+from filiberto.evaluate.marks import marks_told
 from filiberto.evaluate.probe_lines import probe_lines
+from filiberto.evaluate.results import prompts_right
 
 
 def summary_text(metrics: dict[str, Any]) -> str:
@@ -30,11 +32,15 @@ def summary_text(metrics: dict[str, Any]) -> str:
     lines += probe_lines(metrics.get("probes", []))
     prompts = metrics["prompts"]
     if prompts:
-        first = sum(prompt["rank"] == 1 for prompt in prompts)
-        lines += ["", f"prompts: a right answer comes first in {first} of {len(prompts)}"]
+        right, count = prompts_right(metrics)
+        first = f"prompts: a right answer comes first in {right} of {count}" if count else "prompts"
+        lines += ["", first]
         lines += _marks_lines(metrics.get("marks"))
     for prompt in prompts:
         lines += ["", *_prompt_lines(prompt)]
+    if published := metrics.get("published"):
+        named = ", ".join(f"{name} ({licence})" for name, licence in published)
+        lines += ["", f"published data: {named}"]
     return "\n".join(lines)
 
 
@@ -43,12 +49,11 @@ def _before_lines(metrics: dict[str, Any]) -> list[str]:
     before = metrics.get("before")
     if before is None or before["bits_per_byte"] is None:
         return []
-    prompts = before["prompts"]
-    first = sum(prompt["rank"] == 1 for prompt in prompts)
+    right, count = prompts_right(before)
     return [
         f"before the training  {before['bits_per_byte']:.3f} bits per byte, "
         f"{100 * before['word_accuracy']:.1f} % of words right"
-        + (f", {first} of {len(prompts)} prompts" if prompts else "")
+        + (f", {right} of {count} prompts" if count else "")
     ]
 
 
@@ -92,11 +97,7 @@ def _share(row: dict[str, Any]) -> str:
 def _marks_lines(marks: dict[str, Any] | None) -> list[str]:
     if marks is None:
         return []
-    first = marks["first"]
-    return [
-        f"marked by a reader: the first filler is right in {first['right']} of {first['marked']}; "
-        f"{marks['right']} fillers right, {marks['wrong']} wrong, {marks['unsure']} unsure"
-    ]
+    return [f"marked by a reader: {marks_told(marks)}"]
 
 
 def _word_lines(metrics: dict[str, Any]) -> list[str]:

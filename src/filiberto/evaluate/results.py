@@ -94,11 +94,19 @@ def shown(value: float | None, measure: Measure) -> str:
     return f"{100 * value if measure.percent else value:.{measure.digits}f}"
 
 
-def right_prompts(model: Model) -> float | None:
-    """The share of prompts in which a right answer comes first; None without prompts."""
-    prompts = model.get("prompts") or []
-    first = sum(prompt.get("rank") == 1 for prompt in prompts)
-    return first / len(prompts) if prompts else None
+def prompts_right(model: Model) -> tuple[int, int]:
+    """In how many prompts a right answer comes first, of those whose answers are known."""
+    ranks = [
+        prompt.get("rank")
+        for prompt in model.get("prompts") or []
+        if all(hole.get("answers") for hole in prompt.get("holes") or [prompt])
+    ]
+    return ranks.count(1), len(ranks)
+
+
+def _prompts_share(model: Model) -> float | None:
+    right, count = prompts_right(model)
+    return right / count if count else None
 
 
 def _spread(measure: Measure, model: Model) -> str:
@@ -138,6 +146,22 @@ def _choices_right(model: Model) -> float | None:
     return found["right"] / found["count"] if found and found["count"] else None
 
 
+def _choices_spread(model: Model) -> tuple[float, float] | None:
+    found = model.get("choices") or {}
+    return (found["low"], found["high"]) if "low" in found else None
+
+
+def _interval(*keys: str) -> Callable[[Model], tuple[float, float] | None]:
+    """The 95 % interval that lies under some keys; None where there is none."""
+    value = _of(*keys)
+
+    def spread(model: Model) -> tuple[float, float] | None:
+        found: Any = value(model)
+        return (found[0], found[1]) if found else None
+
+    return spread
+
+
 BITS = Measure(
     name="Bits per byte",
     note="of words hidden whole",
@@ -145,8 +169,14 @@ BITS = Measure(
     better="low",
     digits=3,
     percent=False,
+    spread=_interval("intervals", "bits_per_byte"),
 )
-WORDS = Measure(name="Whole words right, %", note="", value=_of("word_accuracy"))
+WORDS = Measure(
+    name="Whole words right, %",
+    note="",
+    value=_of("word_accuracy"),
+    spread=_interval("intervals", "word_accuracy"),
+)
 
 MEASURES = (
     BITS,
@@ -158,15 +188,21 @@ MEASURES = (
         better="low",
         digits=3,
         percent=False,
+        spread=_interval("pseudo_likelihood", "intervals", "bits_per_byte"),
     ),
     Measure(
         name="Minimal pairs right, %",
-        note="with the 95\u00a0% interval",
+        note="",
         value=_pairs_right,
         spread=_pairs_spread,
     ),
-    Measure(name="Unseen combinations right, %", note="", value=_choices_right),
-    Measure(name="Prompts right, %", note="at the first guess", value=right_prompts),
+    Measure(
+        name="Unseen combinations right, %",
+        note="",
+        value=_choices_right,
+        spread=_choices_spread,
+    ),
+    Measure(name="Prompts right, %", note="at the first guess", value=_prompts_share),
     Measure(
         name="Single tokens right, %",
         note="at the first guess",

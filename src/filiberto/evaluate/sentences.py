@@ -6,7 +6,7 @@ prompt of metrics.json -> pieces of text, holes with fillers that are right or w
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,12 +19,14 @@ class Filler:
 
     Attributes:
         tokens: of an accepted answer that a single `<mask>` cannot show, more than one.
+        mark: what a reader marked it; empty where nobody did.
     """
 
     word: str
     probability: float
     right: bool
     tokens: int = 1
+    mark: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,16 +41,21 @@ class Hole:
     @property
     def first(self) -> Filler | None:
         """The likeliest; None where the hole was not filled."""
-        return self.fillers[0] if self.fillers else None
+        return max([*self.fillers, *self.long], key=lambda filler: filler.probability, default=None)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sentence:
-    """A prompt: text and holes in their order, and what other models put first."""
+    """A prompt: text and holes in their order, and what other models put first.
+
+    Attributes:
+        remark: what a reader wrote beside it.
+    """
 
     pieces: list[str | Hole]
     note: str
     problem: str
+    remark: str
     others: list[tuple[str, list[Hole]]]
 
     @property
@@ -61,15 +68,19 @@ def sentences(models: Sequence[dict[str, Any]]) -> list[Sentence]:
     """The prompts of the first model, with the guesses of the others beside.
 
     Args:
-        models: each with a `name` and perhaps `prompts`.
+        models: each with a `name` and perhaps `prompts`; the first perhaps with `marks`.
     """
     own, *others = models
+    marks = own.get("marks") or {}
+    marked = {(m["text"], m["hole"], m["word"]): m["mark"] for m in marks.get("words", [])}
+    remarks = {note["text"]: note["note"] for note in marks.get("notes", [])}
     same = [(m["name"], {p["text"]: p for p in m.get("prompts") or []}) for m in others]
     return [
         Sentence(
-            pieces=_pieces(prompt["text"], holes_of(prompt)),
+            pieces=_pieces(prompt["text"], holes_of(prompt, marked)),
             note=prompt.get("note") or "",
             problem=prompt.get("problem") or "",
+            remark=remarks.get(prompt["text"], ""),
             others=[
                 (name, holes_of(prompts[prompt["text"]]))
                 for name, prompts in same
@@ -80,12 +91,24 @@ def sentences(models: Sequence[dict[str, Any]]) -> list[Sentence]:
     ]
 
 
-def holes_of(prompt: dict[str, Any]) -> list[Hole]:
-    """Its holes; a prompt with one is that hole."""
-    return [_hole(data) for data in prompt.get("holes") or [prompt]]
+_Marked = Mapping[tuple[str, int, str], str]
 
 
-def _hole(data: dict[str, Any]) -> Hole:
+def holes_of(prompt: dict[str, Any], marked: _Marked | None = None) -> list[Hole]:
+    """Its holes; a prompt with one is that hole.
+
+    Args:
+        prompt: as metrics.json has it.
+        marked: marks by text, number of the hole from 1, and word.
+    """
+    some, text = marked or {}, prompt["text"]
+    return [
+        _hole(data, {word: mark for (t, n, word), mark in some.items() if (t, n) == (text, number)})
+        for number, data in enumerate(prompt.get("holes") or [prompt], 1)
+    ]
+
+
+def _hole(data: dict[str, Any], marks: Mapping[str, str]) -> Hole:
     answers = [answer for answer in data.get("answers", []) if isinstance(answer, str)]
     right = {answer.casefold() for answer in answers}
     shown = [
@@ -93,6 +116,7 @@ def _hole(data: dict[str, Any]) -> Hole:
             word=entry["word"],
             probability=entry["probability"],
             right=entry["word"].casefold() in right,
+            mark=marks.get(entry["word"], ""),
         )
         for entry in data.get("top", [])
     ]

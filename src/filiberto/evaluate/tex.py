@@ -188,9 +188,10 @@ def _pairs(metrics: dict[str, Any]) -> Iterator[str]:
 def _probes(probes: list[dict[str, Any]]) -> Iterator[str]:
     if probes:
         yield (
-            f"For each task it is fine-tuned for at most {budget.EPOCHS} epochs of {budget.ROWS} "
-            "sentences a step, optimizer and learning rate chosen on the dev part; intervals are "
-            "from resampled sentences~\\cite{efron1979bootstrap}."
+            f"For each task it is fine-tuned for at most {budget.EPOCHS} epochs and "
+            f"{budget.MAX_STEPS:,} steps of {budget.ROWS} sentences; optimizer and learning rate "
+            "are the best of three on the dev part, which also chooses the state that is kept; "
+            "intervals are from resampled sentences~\\cite{efron1979bootstrap}."
         )
     for data, group in groupby(probes, key=lambda entry: entry["data"]):
         reached = [told for entry in group for told in _reached(entry)]
