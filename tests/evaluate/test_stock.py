@@ -2,6 +2,7 @@
 
 import json
 import math
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,20 @@ def test_what_is_no_masked_language_model_is_refused_by_the_name_it_was_asked_by
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(StateError, match=r"the config\.json of .* cannot be read"):
         load_reader(tmp_path)
+
+
+def test_foreign_code_is_neither_run_nor_asked_about(bert: Path, tmp_path: Path) -> None:
+    for path in bert.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "theirs.py").write_text("raise SystemExit('it was run')")
+    for name, key, value in (
+        ("config.json", "AutoModelForMaskedLM", "theirs.Model"),
+        ("tokenizer_config.json", "AutoTokenizer", [None, "theirs.Tokenizer"]),
+    ):
+        config = json.loads((tmp_path / name).read_text())
+        (tmp_path / name).write_text(json.dumps({**config, "auto_map": {key: value}}))
+    with suppress(StateError):  # or it is read by transformers' own classes
+        assert load_reader(tmp_path).max_length == LONGEST
 
 
 def test_a_tokenizer_without_a_mask_is_refused(bert: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ What comes with a model is never run, and weights are read from safetensors alon
 from __future__ import annotations
 
 import json
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
@@ -40,14 +41,13 @@ def configuration(folder: Path, *, name: str | None = None) -> Any:
         StateError: it cannot be read, or transformers has no masked language model of its type.
     """
     from transformers import AutoConfig
-    from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
     shown = name or str(folder)
     try:
         # Before transformers reads it, which asks whether to run what comes with a type that it
         # does not know.
         kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
-        if kind in MODEL_FOR_MASKED_LM_MAPPING_NAMES:
+        if kind in MODEL_CLASSES or kind in _known():
             return AutoConfig.from_pretrained(folder, local_files_only=True)
     except Exception as error:  # OSError, ValueError, KeyError and more, by what is wrong
         raise StateError(f"the config.json of {shown} cannot be read: {error}") from None
@@ -56,6 +56,13 @@ def configuration(folder: Path, *, name: str | None = None) -> Any:
         "model",
         hint="name one that AutoModelForMaskedLM loads, such as BERT, RoBERTa or DeBERTa",
     )
+
+
+def _known() -> Container[str]:
+    """The types of which transformers has a masked language model."""
+    from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
+
+    return MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
 
 def is_ours(config: Any) -> bool:
@@ -75,10 +82,11 @@ def load(folder: Path) -> tuple[Any, Tokenizer, dict[str, str]]:
     config = configuration(folder)
     transformers.logging.disable_progress_bar()
     try:
+        here: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
         model = transformers.AutoModelForMaskedLM.from_pretrained(
-            folder, config=config, local_files_only=True, use_safetensors=True, dtype="float32"
+            folder, config=config, use_safetensors=True, dtype="float32", **here
         )
-        read: Any = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        read: Any = transformers.AutoTokenizer.from_pretrained(folder, **here)
     except Exception as error:  # whatever its files raise
         raise StateError(f"{folder} cannot be loaded: {error}") from None
     tokenizer = getattr(read, "backend_tokenizer", None)
