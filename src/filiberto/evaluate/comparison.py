@@ -27,6 +27,9 @@ from filiberto.evaluate.probes import Contestant
 from filiberto.runfolder import manifest, safeio
 from filiberto.train import hardware
 
+# Raised when figures of the same model and text come to be others, or more.
+_VERSION = 2
+
 # Of the training text, for how frequent a word is.
 _COUNTED_BYTES = 32 << 20
 
@@ -44,12 +47,18 @@ def metrics_of(run: Path, asked: Inputs, *, force: bool) -> dict[str, Any]:
     if force:
         safeio.remove(run / KEPT)
     material = _material(run, asked)
+    own = asked.config.model is None
 
     def measured(folder: Path) -> dict[str, Any]:
-        follows = {**asked.measured, "corpus": asked.inputs["corpus"], "model": digest_of(folder)}
+        follows = {
+            **asked.measured,
+            "version": _VERSION,
+            "corpus": asked.inputs["corpus"],
+            "apart": own,
+            "model": digest_of(folder),
+        }
         return kept(run, follows, lambda: figures(_open(folder), material))
 
-    own = asked.config.model is None
     trained = _trained(run) if own else {}
     metrics = {"name": asked.name, **trained, **measured(asked.model)}
     if own and initial.of(run):
