@@ -192,6 +192,13 @@ def test_what_was_fetched_is_named_with_its_licence_whatever_it_is_for(
     assert "Published data: MultiBLiMP-ita (cc-by-4.0)." in page(run, rich)
 
 
+def test_only_papers_whose_measures_are_there_are_named(run: Path, rich: dict[str, Any]) -> None:
+    assert "Dozat and Manning 2017" in page(run, rich)
+    rich["probes"] = [entry for entry in rich["probes"] if entry["measure"] == "UPOS"]
+    assert "Dozat and Manning 2017" not in page(run, rich)
+    assert "Warstadt et al. 2020" in page(run, rich)
+
+
 def test_figures_have_their_intervals_beside_them(run: Path, rich: dict[str, Any]) -> None:
     assert "1.512 to 1.604" not in page(run, rich)
     rich["intervals"] = {"bits_per_byte": [1.512, 1.604], "word_accuracy": [0.22, 0.2331]}
