@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -150,7 +151,10 @@ def test_what_is_no_masked_language_model_is_refused_by_the_name_it_was_asked_by
         (tmp_path / "config.json").write_text(text)
         with pytest.raises(StateError, match=r"^a/b holds a model of type '(gpt2|their_own)', of"):
             stock.configuration(tmp_path, name="a/b")
-    done = filiberto("evaluate", mini_run, "--against", tmp_path)
+    run = tmp_path / "run"
+    for name in ("corpus", "model"):
+        shutil.copytree(mini_run / name, run / name)
+    done = filiberto("evaluate", run, "--against", tmp_path)
     assert done.returncode == 74
     assert "of type 'their_own', of which transformers has no masked" in done.stderr
     (tmp_path / "config.json").write_text("{")
