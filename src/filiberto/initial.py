@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Container
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,27 +94,40 @@ def of(run: Path) -> Manifest | None:
     return found
 
 
-def configuration(folder: Path) -> Any:
-    """The configuration of a model that can be trained here.
+def configuration(folder: Path, *, name: str = "", to_train: bool = True) -> Any:
+    """The configuration of a model.
+
+    Args:
+        folder: of the model.
+        name: by which it was asked for, if not as a folder.
+        to_train: only such as can be trained here; else all masked language models that
+            transformers has.
 
     Raises:
-        StateError: it cannot be read, or is no RoBERTa's and no ModernBERT's.
+        StateError: it cannot be read, or is of another kind.
     """
     from transformers import AutoConfig
 
     from filiberto.train.architecture import MODEL_CLASSES
 
-    path = folder / "config.json"
+    shown = name or str(folder)
     try:
         # Before transformers reads it, which asks whether to run what comes with a type that it
         # does not know.
-        kind = json.loads(path.read_text(encoding="utf-8")).get("model_type")
-        if kind in MODEL_CLASSES:
+        kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
+        if kind in MODEL_CLASSES or (not to_train and kind in _measurable()):
             return AutoConfig.from_pretrained(folder, local_files_only=True)
     except Exception as error:  # OSError, ValueError, KeyError and more, by what is wrong
-        raise StateError(f"{path} cannot be read: {error}") from None
-    known = ", ".join(MODEL_CLASSES)
-    raise StateError(f"{folder} holds a model of type {kind!r}; not one of {known}")
+        raise StateError(f"the config.json of {shown} cannot be read: {error}") from None
+    known = ", ".join(MODEL_CLASSES) if to_train else "those that AutoModelForMaskedLM loads"
+    raise StateError(f"{shown} holds a model of type {kind!r}; not one of {known}")
+
+
+def _measurable() -> Container[str]:
+    """The types of which transformers has a masked language model."""
+    from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
+
+    return MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
 
 def load(folder: Path, *, dropout: float | None = None) -> MaskedLM:

@@ -40,6 +40,7 @@ def test_a_model_of_the_hub_is_measured_beside_and_only_what_is_safe_is_fetched(
     assert f"against me/small: {other['bits_per_byte']:.3f} bits per byte" in done.stdout
     asked = {path for _, path, *_ in hub.requests}
     assert any("model.safetensors" in path for path in asked)
+    assert len([path for _, path, *_ in hub.requests if "/revision/" in path]) == 1
     assert not [path for path in asked if path.endswith((".bin", ".py"))]
     assert hub.token not in "".join(p.read_text() for p in (run / "report").iterdir())
     again = filiberto("evaluate", run, "--against", "nobody/nothing", env=env)

@@ -98,7 +98,7 @@ def test_a_model_is_known_by_its_configuration_tokenizer_and_weights(tmp_path: P
 def test_only_a_model_that_was_added_is_measured(
     mini_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run, other = tmp_path / "run", tmp_path / "other"
+    run, other = tmp_path / "model", tmp_path / "other"
     for name in ("corpus", "tokenizer", "model"):
         shutil.copytree(mini_run / name, run / name)
     shutil.copytree(mini_run / "model", other)
@@ -120,6 +120,7 @@ def test_only_a_model_that_was_added_is_measured(
 
     alone = facts()
     assert measured == [run / "model"]
+    assert alone["name"] == "model"  # the run's own folder is called so
     beside = facts(against=(str(other),))
     assert measured == [other]
     (row,) = beside.pop("against")

@@ -12,8 +12,8 @@ import torch
 import transformers
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
+from filiberto import initial
 from filiberto.errors import StateError
-from filiberto.evaluate import stock
 from filiberto.evaluate.bits import Score, WordCost, windows
 from filiberto.evaluate.fill import fill
 from filiberto.evaluate.model import Reader, load_reader
@@ -149,14 +149,14 @@ def test_what_is_no_masked_language_model_is_refused_by_the_name_it_was_asked_by
 ) -> None:
     for text in ('{"model_type": "gpt2"}', '{"model_type": "their_own", "auto_map": {}}'):
         (tmp_path / "config.json").write_text(text)
-        with pytest.raises(StateError, match=r"^a/b holds a model of type '(gpt2|their_own)', of"):
-            stock.configuration(tmp_path, name="a/b")
+        with pytest.raises(StateError, match=r"^a/b holds a model of type '(gpt2|their_own)'; not"):
+            initial.configuration(tmp_path, name="a/b", to_train=False)
     run = tmp_path / "run"
     for name in ("corpus", "model"):
         shutil.copytree(mini_run / name, run / name)
     done = filiberto("evaluate", run, "--against", tmp_path)
     assert done.returncode == 74
-    assert "of type 'their_own', of which transformers has no masked" in done.stderr
+    assert "of type 'their_own'; not one of those that AutoModelForMaskedLM loads" in done.stderr
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(StateError, match=r"the config\.json of .* cannot be read"):
         load_reader(tmp_path)

@@ -111,11 +111,11 @@ def check(recipe: Recipe) -> None:
     read_all(settings)
     load_prompts(settings.prompts, language=recipe.language)
     if settings.against:
-        from filiberto.evaluate import stock
+        from filiberto import initial
         from filiberto.evaluate.elsewhere import folder_of
 
         for name in settings.against:
-            stock.configuration(folder_of(name), name=name)
+            initial.configuration(folder_of(name), name=name, to_train=False)
 
 
 def run(recipe: Recipe, run: Path, *, force: bool = False) -> Manifest:
@@ -131,12 +131,12 @@ def run(recipe: Recipe, run: Path, *, force: bool = False) -> Manifest:
         choices = held_out_items(seed=recipe.seed)
         pairs = [MinimalPair(*contrast) for contrast in contrasts(choices)]
     if recipe.evaluate.model is not None:
-        from filiberto import corpus
-        from filiberto.evaluate import stock
+        from filiberto import corpus, initial
         from filiberto.evaluate.elsewhere import folder_of
 
         model = recipe.evaluate.model
-        stock.configuration(folder_of(model), name=model)  # or refused before anything is read
+        # Or refused before anything is read.
+        initial.configuration(folder_of(model), name=model, to_train=False)
         # No side of it is kept from another: all is measured.
         rules = dataclasses.replace(
             recipe.corpus, skip_rules=tuple(dict.fromkeys((*recipe.corpus.skip_rules, "leak")))

@@ -15,7 +15,6 @@ import torch
 from filiberto import initial
 from filiberto.console import say
 from filiberto.corpus import reading
-from filiberto.evaluate import stock
 from filiberto.evaluate.bits import WORD
 from filiberto.evaluate.contest import contest, tasks_of
 from filiberto.evaluate.inputs import Inputs
@@ -28,7 +27,7 @@ from filiberto.runfolder import manifest, safeio
 from filiberto.train import hardware
 
 # Raised when figures of the same model and text come to be others, or more.
-_VERSION = 2
+_VERSION = 3
 
 # Of the training text, for how frequent a word is.
 _COUNTED_BYTES = 32 << 20
@@ -43,7 +42,9 @@ def metrics_of(run: Path, asked: Inputs, *, force: bool) -> dict[str, Any]:
         force: forget what is kept.
     """
     for name, folder in ((asked.name, asked.model), *asked.others):
-        stock.configuration(folder, name=name)  # or refused before anything is measured
+        initial.configuration(
+            folder, name=name, to_train=False
+        )  # or refused before anything is measured
     if force:
         safeio.remove(run / KEPT)
     material = _material(run, asked)

@@ -6,6 +6,7 @@ runs/it | folder | OWNER/NAME  ->  a folder with config.json, weights and tokeni
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from filiberto.errors import UnfinishedStageError, UsageError
@@ -43,6 +44,12 @@ def folder_of(name: str) -> Path:
         return model_folder(path)
     if name.startswith((".", "/", "~")) or name.count("/") > 1:
         raise UsageError(f"{name}: no such folder", hint="a run, a model folder, or OWNER/NAME")
+    return _fetched(name)
+
+
+@cache
+def _fetched(name: str) -> Path:
+    """The snapshot of a model of the Hub, which is asked once."""
     from huggingface_hub import snapshot_download
 
     from filiberto.hub_errors import told

@@ -111,7 +111,7 @@ def read_inputs(
     else:
         model = folder_of(config.model)
         content = " ".join(digest_of(model))
-    name, *others = names_of((config.model or str(run), *config.against))
+    name, *others = names_of((config.model or str(model), *config.against))
     return Inputs(
         config=config,
         name=name,

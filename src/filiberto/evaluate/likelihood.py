@@ -85,8 +85,8 @@ def pseudo_likelihood(
         advance: told the words that are done.
 
     Returns:
-        `nats_per_word`, `bits_per_byte`, `words`, and the 95 % `intervals`; None where no word was
-        drawn.
+        `nats_per_word`, `bits_per_byte`, `words`, and the 95 % `interval` of bits per byte, None
+        of fewer than two documents; None where no word was drawn.
     """
     documents = list(documents)
     total = sum(1 for _, text in documents for _ in WORD.finditer(text))
@@ -103,7 +103,7 @@ def pseudo_likelihood(
         "nats_per_word": score.nats / score.words,
         "bits_per_byte": score.bits_per_byte,
         "words": score.words,
-        "intervals": score.intervals,
+        "interval": score.intervals.get("bits_per_byte"),
     }
 
 

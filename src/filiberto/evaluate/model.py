@@ -151,7 +151,7 @@ def load_reader(place: Path) -> Reader:
     """
     folder = model_folder(place)
     model: Any
-    if stock.is_ours(stock.configuration(folder)):
+    if stock.is_ours(initial.configuration(folder, to_train=False)):
         tokenizer, special_tokens = bpe.load(folder), bpe.special_tokens(folder)
         model = initial.load(folder)
     else:

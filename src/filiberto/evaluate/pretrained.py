@@ -8,8 +8,8 @@ from typing import Any, Literal
 import transformers
 from torch import nn
 
+from filiberto import initial
 from filiberto.errors import StateError
-from filiberto.evaluate import stock
 
 Kind = Literal["token", "sequence"]
 _CLASSES: dict[Kind, Any] = {
@@ -22,7 +22,7 @@ def classifier(folder: Path, kind: Kind, num_labels: int, *, random: bool) -> An
     """A model that classifies tokens or whole sentences.
 
     Args:
-        folder: of a model that `stock.configuration` lets pass.
+        folder: of a model that `initial.configuration` lets pass.
         kind: what is classified.
         num_labels: how many classes.
         random: the same architecture with random weights.
@@ -46,7 +46,7 @@ def new_parameters(model: nn.Module) -> set[nn.Parameter]:
 
 
 def _load(cls: Any, folder: Path, *, random: bool, **settings: Any) -> Any:
-    config = stock.configuration(folder)
+    config = initial.configuration(folder, to_train=False)
     for name, value in settings.items():
         setattr(config, name, value)
     transformers.logging.disable_progress_bar()

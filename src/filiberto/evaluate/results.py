@@ -188,7 +188,7 @@ MEASURES = (
         better="low",
         digits=3,
         percent=False,
-        spread=_interval("pseudo_likelihood", "intervals", "bits_per_byte"),
+        spread=_interval("pseudo_likelihood", "interval"),
     ),
     Measure(
         name="Minimal pairs right, %",

@@ -7,8 +7,6 @@ What comes with a model is never run, and weights are read from safetensors alon
 
 from __future__ import annotations
 
-import json
-from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
+from filiberto import initial
 from filiberto.errors import StateError
 from filiberto.train.architecture import MODEL_CLASSES
 
@@ -28,41 +27,6 @@ _ROLES = {
     "<unk>": "unk_token",
     "<mask>": "mask_token",
 }
-
-
-def configuration(folder: Path, *, name: str | None = None) -> Any:
-    """The configuration of a model that can be measured.
-
-    Args:
-        folder: of the model.
-        name: by which it was asked for; None for the folder's.
-
-    Raises:
-        StateError: it cannot be read, or transformers has no masked language model of its type.
-    """
-    from transformers import AutoConfig
-
-    shown = name or str(folder)
-    try:
-        # Before transformers reads it, which asks whether to run what comes with a type that it
-        # does not know.
-        kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
-        if kind in MODEL_CLASSES or kind in _known():
-            return AutoConfig.from_pretrained(folder, local_files_only=True)
-    except Exception as error:  # OSError, ValueError, KeyError and more, by what is wrong
-        raise StateError(f"the config.json of {shown} cannot be read: {error}") from None
-    raise StateError(
-        f"{shown} holds a model of type {kind!r}, of which transformers has no masked language "
-        "model",
-        hint="name one that AutoModelForMaskedLM loads, such as BERT, RoBERTa or DeBERTa",
-    )
-
-
-def _known() -> Container[str]:
-    """The types of which transformers has a masked language model."""
-    from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
-
-    return MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
 
 def is_ours(config: Any) -> bool:
@@ -79,7 +43,7 @@ def load(folder: Path) -> tuple[Any, Tokenizer, dict[str, str]]:
     """
     import transformers
 
-    config = configuration(folder)
+    config = initial.configuration(folder, to_train=False)
     transformers.logging.disable_progress_bar()
     try:
         here: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
