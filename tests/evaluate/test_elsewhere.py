@@ -140,6 +140,9 @@ def test_models_of_one_name_are_told_apart_by_more_of_their_paths(tmp_path: Path
     assert names_of([*paths[:2], "old/it"]) == ["it", "old/it", "old/it of the Hub"]
     with pytest.raises(UsageError, match="is named twice"):
         names_of([paths[0], "me/it", paths[0]])
+    (tmp_path / "latest").symlink_to(paths[0])  # a link is called as it was written
+    assert names_of([paths[0], str(tmp_path / "latest")]) == ["it", "latest"]
+    assert names_of([str(tmp_path / "old/te/../it")]) == ["it"]
     for path in paths:
         assert name_of(path) in ("it", "te")
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from os.path import abspath
 from pathlib import Path
 
 from filiberto.errors import UnfinishedStageError, UsageError
@@ -87,5 +88,5 @@ def _named(model: str) -> tuple[str, ...]:
     path = Path(model)
     if not path.exists():
         return (model,)
-    parts = path.resolve().parts
+    parts = Path(abspath(path)).parts  # noqa: PTH100 (links keep their names)
     return parts[:-1] if parts[-1] == "model" else parts
