@@ -63,17 +63,19 @@ def test_pairs_are_counted_by_side_and_by_distance(tmp_path: Path) -> None:
     stream.header.update(vocab_size=VOCAB, special_ids=SPECIAL)
     counts = cooccurrence._counts(stream)
     # The most frequent comes first, the others in their order.
-    assert counts.shape == (VOCAB, 3, 7)
+    assert counts.shape == (VOCAB, 5, 7)
     assert not counts[..., 5:].any()
     assert not counts[15:].any()  # a document of one token has nobody near
-    before, after, around = (
-        {token: counts[token, place, :5].tolist() for token in (10, 11, 12)} for place in range(3)
+    before, after, two_before, two_after, around = (
+        {token: counts[token, place, :5].tolist() for token in (10, 11, 12)} for place in range(5)
     )
     assert around[11] == pytest.approx([1 + 1 / 4, 0, 1, 1 / 2, 1 / 3])
     assert around[12] == pytest.approx([1 / 2 + 1 / 3, 1, 0, 1, 1 / 2])
     assert around[10] == pytest.approx([2 / 5, 1 + 1 / 4, 1 / 2 + 1 / 3, 1 / 3 + 1 / 2, 1 / 4 + 1])
     assert before == {10: [0, 0, 0, 0, 1], 11: [1, 0, 0, 0, 0], 12: [0, 1, 0, 0, 0]}
     assert after == {10: [0, 1, 0, 0, 0], 11: [0, 0, 1, 0, 0], 12: [0, 0, 0, 1, 0]}
+    assert two_before == {10: [0, 0, 0, 1, 0], 11: [0, 0, 0, 0, 0], 12: [1, 0, 0, 0, 0]}
+    assert two_after == {10: [0, 0, 1, 0, 0], 11: [0, 0, 0, 1, 0], 12: [0, 0, 0, 0, 1]}
     assert not counts[list(SPECIAL.values())].any()
 
 

@@ -3,9 +3,9 @@
     shards -> counts [vocab, places, contexts] -> PPMI -> truncated SVD -> embeddings [vocab, width]
 
 Two passes over the text that take seconds, so that a model begins with *Roma* near *Milano* instead
-of learning it step by step. What stands right before a token, right after it and around it are
-counted apart: the first two tell its grammar, the last its subject. Documents do not see each other
-here either.
+of learning it step by step. What stands at each of the places near a token and what stands around
+it are counted apart: the former tell its grammar, the last its subject. Documents do not see each
+other here either.
 
 Source:
     Levy and Goldberg 2014, Neural word embedding as implicit matrix factorization; Levy, Goldberg
@@ -33,11 +33,12 @@ if TYPE_CHECKING:
 
 RMS = 0.1
 """Root of the mean square of a token's embedding, about that of a trained one (docs/log.md)."""
-PLACES = 3
-BEFORE, AFTER, AROUND = range(PLACES)
-"""Where a context may stand: right before the token, right after it, or within the window."""
+NEAR = (-1, 1, -2, 2)
+"""How far after the token a context stands that is counted for that place alone."""
 WINDOW = 8
 """Tokens to either side that are around; one at distance d counts 1 / d."""
+PLACES = len(NEAR) + 1
+"""Where a context may stand: in one of those near the token, or around it."""
 CONTEXTS = 1_024
 """The most frequent tokens, by whose presence in these places all are told apart."""
 MOST_TOKENS, MOST_SHARE = 100_000_000, 8
@@ -193,12 +194,13 @@ def _add(
         num_contexts: how many there are.
     """
     rows = ids * (PLACES * num_contexts)
+    around = len(NEAR) * num_contexts
     for distance in range(1, WINDOW + 1):
         together = documents[:-distance] == documents[distance:]
         first, last = slice(None, -distance), slice(distance, None)
-        for side, token, context in ((AFTER, first, last), (BEFORE, last, first)):
+        for offset, token, context in ((distance, first, last), (-distance, last, first)):
             there = together & (contexts[context] >= 0)
             at = rows[token][there] + contexts[context][there]
-            np.add.at(counts, at + AROUND * num_contexts, np.float32(1 / distance))
-            if distance == 1:
-                np.add.at(counts, at + side * num_contexts, np.float32(1))
+            np.add.at(counts, at + around, np.float32(1 / distance))
+            if offset in NEAR:
+                np.add.at(counts, at + NEAR.index(offset) * num_contexts, np.float32(1))
