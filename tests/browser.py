@@ -92,7 +92,7 @@ class Tab:
         self.js("document.activeElement.select()")
         self.call("Input.insertText", text=text)
 
-    def size(self, width: int, height: int, *, dark: bool = False) -> None:
+    def size(self, width: int, height: int, *, dark: bool = False, media: str = "") -> None:
         self.call(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -101,11 +101,15 @@ class Tab:
             mobile=False,
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self.call("Emulation.setEmulatedMedia", features=[scheme])
+        self.call("Emulation.setEmulatedMedia", media=media, features=[scheme])
 
     def screenshot(self, path: Path) -> None:
         found = self.call("Page.captureScreenshot", captureBeyondViewport=True)
         path.write_bytes(base64.b64decode(found["data"]))
+
+    def pdf(self) -> bytes:
+        """The page on paper."""
+        return base64.b64decode(self.call("Page.printToPDF", preferCSSPageSize=True)["data"])
 
 
 @contextmanager

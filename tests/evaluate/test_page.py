@@ -2,7 +2,6 @@
 
 import json
 import re
-import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,9 +14,11 @@ import pytest
 from filiberto.evaluate.page import page
 from filiberto.evaluate.report import summary_text
 from filiberto.evaluate.results import prompts_right
-from tests.browser import BROWSER
+from tests.browser import Tab, needs_browser, tab
 from tests.evaluate.rich_report import HOSTILE, LONG, clock, figures, make_run, metrics
 
+A4_WIDTH = 718
+"""Pixels of a sheet between margins of a centimetre."""
 FEW = ("bits_per_byte", "word_accuracy", "words")
 
 
@@ -307,46 +308,45 @@ def test_the_report_of_a_run_has_them_all(mini_run: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(BROWSER is None, reason="no Chromium: apt-get install chromium")
+@needs_browser
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("dark", [False, True])
 def test_a_browser_shows_it_whole_at_any_width(
     run: Path, rich: dict[str, Any], tmp_path: Path, width: int, dark: bool
 ) -> None:
-    tell = (
-        "<script>addEventListener('load',()=>console.log('SEEN '+JSON.stringify({"
-        "wide:document.documentElement.scrollWidth,inner:innerWidth,"
-        "paper:getComputedStyle(document.body).backgroundColor})))</script>"
-    )
-    inner = page(run, rich).replace("</body>", f"{tell}</body>")
-    (tmp_path / "report.html").write_text(inner, encoding="utf-8")
-    # No window is narrower than 500 pixels; a frame may be.
-    frame = f'<iframe src="report.html" width="{width}" height="1500" style="border:0"></iframe>'
-    (tmp_path / "frame.html").write_text(f'<body style="margin:0">{frame}</body>', encoding="utf-8")
-    done = subprocess.run(
-        [
-            *(str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic"),
-            *("--no-first-run", "--disable-background-networking", "--disable-component-update"),
-            *("--disable-sync", f"--user-data-dir={tmp_path / 'browser'}"),
-            *("--enable-logging=stderr", f"--window-size={max(500, width)},1500"),
-            f"--blink-settings=preferredColorScheme={0 if dark else 1}",
-            f"--screenshot={tmp_path / 'report.png'}",
-            (tmp_path / "frame.html").as_uri(),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-    told = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-    assert len(told) == 1, told
-    found = re.search(r"SEEN (\{.*?\})", told[0])
-    assert found, told
-    seen = json.loads(found[1])
-    assert seen["inner"] == width
-    assert seen["wide"] <= width
-    brightness = sum(map(int, re.findall(r"\d+", seen["paper"])[:3]))
-    assert (brightness < 200) == dark
-    picture = (tmp_path / "report.png").read_bytes()
-    assert struct.unpack(">II", picture[16:24]) == (max(500, width), 1_500)
-    assert len(picture) > 30_000  # an empty page has a tenth
+    report, picture = tmp_path / "report.html", tmp_path / "report.png"
+    report.write_text(page(run, rich), encoding="utf-8")
+    with tab() as opened:
+        opened.size(width, 1_500, dark=dark)
+        opened.open(report.as_uri())
+        assert opened.js("innerWidth") == width
+        assert opened.js("document.documentElement.scrollWidth") <= width
+        assert (brightness(opened) < 200) == dark
+        opened.screenshot(picture)
+        assert opened.urls == [report.as_uri()]
+        assert not opened.errors
+    assert len(picture.read_bytes()) > 30_000  # an empty page has a tenth
+
+
+@pytest.mark.slow
+@needs_browser
+def test_on_paper_it_is_white_and_nothing_is_cut_off(
+    run: Path, rich: dict[str, Any], tmp_path: Path
+) -> None:
+    report = tmp_path / "report.html"
+    report.write_text(page(run, rich), encoding="utf-8")
+    with tab() as opened:
+        opened.size(A4_WIDTH, 1_000, dark=True, media="print")
+        opened.open(report.as_uri())
+        assert brightness(opened) == 3 * 255
+        assert opened.js("getComputedStyle(document.querySelector('nav')).display") == "none"
+        assert opened.js("document.documentElement.scrollWidth") <= A4_WIDTH
+        assert opened.js("document.querySelectorAll('svg').length") >= 3
+        paper = opened.pdf()
+    assert len(re.findall(rb"/Type\s*/Page\b", paper)) > 2
+
+
+def brightness(opened: Tab) -> int:
+    """Of what the text stands on: red, green and blue together."""
+    paper = opened.js("getComputedStyle(document.body).backgroundColor")
+    return sum(map(int, re.findall(r"\d+", paper)[:3]))
