@@ -1,7 +1,8 @@
-"""What embeddings alone know of labels: a small network reads each word and two tokens beside it.
+"""What embeddings alone know of names: a small network reads each word and two tokens beside it.
 
     python benchmarks/embeddings.py RUN LABELLED --near -1 1 -2 2 --contexts 1024
 
+LABELLED is a folder as `filiberto evaluate --entities` takes it.
 Random ones, those that the run's training has left, and first ones from its text, made with other
 places and numbers of contexts. They are not learned here, so three seeds of the network agree to
 some 0.3 points, where fine-tuned models differ by 1. Scores on dev and test go into
@@ -39,11 +40,11 @@ def main() -> None:
     path = Path(__file__).parent / "results" / f"embeddings-{asked.name}.json"
     rows: list[dict[str, Any]] = json.loads(path.read_text()) if path.is_file() else []
     reader = load_reader(asked.run / "model")
-    data = read_folder(asked.labelled, asked.layout)
-    parts = windows(reader, data, layer=asked.layer)
+    data = read_folder(asked.labelled, "iob")
+    parts = windows(reader, data)
     first = {"embeddings": "first", "near": asked.near, "contexts": asked.contexts}
     for case in ({"embeddings": "random"}, {"embeddings": "trained"}, first):
-        case["data"] = data.name
+        case |= {"run": asked.run.name, "data": data.name}
         if any(case.items() <= row.items() for row in rows):
             continue
         table = embeddings(case, asked.run, reader)
@@ -57,8 +58,6 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("run", type=Path)
     parser.add_argument("labelled", type=Path)
-    parser.add_argument("--layout", choices=["conllu", "iob"], default="iob")
-    parser.add_argument("--layer", default="chunk", help="of labels; of a treebank `upos`")
     parser.add_argument("--near", type=int, nargs="*", default=list(cooccurrence.NEAR))
     parser.add_argument("--contexts", type=int, default=cooccurrence.CONTEXTS)
     parser.add_argument("--name", default="kind", help="of the JSON file, embeddings-NAME.json")
@@ -80,14 +79,14 @@ def embeddings(case: dict[str, Any], run: Path, reader: Reader) -> Tensor:
     return cooccurrence.embeddings(stream, width=weight.shape[1], seed=0)
 
 
-def windows(reader: Reader, data: Labelled, *, layer: str) -> dict[str, tuple[Tensor, Tensor]]:
+def windows(reader: Reader, data: Labelled) -> dict[str, tuple[Tensor, Tensor]]:
     """Of each part the tokens of words and beside them, `[words, places]`, and labels `[words]`."""
     numbers: dict[str, int] = {"O": 0}
     made = {}
     for part, sentences in data.parts.items():
         places, labels = [], []
         for row in encode(reader, sentences):
-            ids, known = beside(row), row.sentence.labels[layer]
+            ids, known = beside(row), row.sentence.labels["chunk"]
             for word, begin, end in words(row):
                 spots = [*range(begin - BESIDE, begin + 2), *range(end, end + BESIDE + 1)]
                 places.append([ids[spot + BESIDE] for spot in spots])

@@ -2,6 +2,7 @@
 
 import json
 import re
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -322,10 +323,16 @@ def test_a_browser_shows_it_whole_at_any_width(
         assert opened.js("innerWidth") == width
         assert opened.js("document.documentElement.scrollWidth") <= width
         assert (brightness(opened) < 200) == dark
+        root = "document.documentElement"
+        size = opened.js(f"[{root}.clientWidth, {root}.scrollHeight]")  # a scroll bar less
+        assert size[0] > width - 20
+        assert size[1] > 1_500
         opened.screenshot(picture)
         assert opened.urls == [report.as_uri()]
         assert not opened.errors
-    assert len(picture.read_bytes()) > 30_000  # an empty page has a tenth
+    seen = picture.read_bytes()
+    assert struct.unpack(">II", seen[16:24]) == tuple(size)
+    assert len(seen) > 30_000  # an empty page has a tenth
 
 
 @pytest.mark.slow

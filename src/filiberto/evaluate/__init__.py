@@ -97,6 +97,7 @@ def check(recipe: Recipe) -> None:
 
     Raises:
         UsageError: a file, a folder or a model is not there.
+        StateError: a model cannot be measured.
         BadDataError: labelled text is not as it must be.
         TryAgainError: what is published cannot be fetched.
     """

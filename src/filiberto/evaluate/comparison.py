@@ -42,9 +42,8 @@ def metrics_of(run: Path, asked: Inputs, *, force: bool) -> dict[str, Any]:
         force: forget what is kept.
     """
     for name, folder in ((asked.name, asked.model), *asked.others):
-        initial.configuration(
-            folder, name=name, to_train=False
-        )  # or refused before anything is measured
+        # Or refused before anything is measured.
+        initial.configuration(folder, name=name, to_train=False)
     if force:
         safeio.remove(run / KEPT)
     material = _material(run, asked)
