@@ -156,6 +156,9 @@ def test_the_best_is_marked_only_where_models_can_be_compared(
     assert "1.4102" in best
     assert "1.5588" in best  # after the training, beside before
     assert str(rich["against"][1]["token_accuracy"]["top1"]) not in best
+    assert "0.9" not in best
+    assert '<data value="0.9">0.900</data>' in page(run, rich)
+    assert '<data value="0.7">70.0</data><small>69.0 to 71.0</small>' in page(run, rich)
 
 
 def test_probes_tell_the_errors_that_were_removed(run: Path, rich: dict[str, Any]) -> None:

@@ -38,10 +38,11 @@ def test_no_name_becomes_a_command(found: dict[str, str]) -> None:
 def test_the_rows_of_the_table_are_equally_long(found: dict[str, str]) -> None:
     lines = [line for line in found["table.tex"].splitlines() if line.endswith(r"\\")]
     assert len({line.replace(r"\&", "").count("&") for line in lines}) == 1
-    assert len(lines) == 6  # heads, this model, two others, random weights, most frequent label
+    assert len(lines) == 7  # heads, models, unigrams, random weights, most frequent label
     assert r"95.7 {\scriptsize 94.8--96.5}" in lines[1]
     assert r"\textbf{97.0}" in lines[3]
-    assert lines[4].startswith("same shape, random weights & -- &")
+    assert lines[4].startswith("unigram model & 0.900 & 90.0 & --")
+    assert lines[5].startswith("same shape, random weights & -- &")
 
 
 def test_the_methods_have_the_figures_of_the_run(found: dict[str, str]) -> None:

@@ -120,6 +120,8 @@ def test_every_figure_stands_beside_those_of_others(run: Path) -> None:
 
 def test_it_tells_data_training_and_how_to_make_it_again(run: Path) -> None:
     text = card_of(run, text_licence="CC BY 4.0")
+    assert "| unigram model |" in text
+    assert "The unigram model guesses each token by its share of the training text" in text
     assert "trained on from it-base" in text
     assert "| europarl.txt.zst | 15.0 |" in text
     assert "Of 350,352 records 336,954 are left" in text
@@ -146,7 +148,7 @@ def test_names_are_text_and_no_path_is_left(tmp_path: Path) -> None:
     assert "<script>" not in text.replace("\\<", "")
     assert "segreti" not in text
     widths = {line.count(" | ") for line in text.splitlines() if "bert-it |" in line}
-    assert widths == {4, 3}
+    assert widths == {5, 3}
 
 
 def test_personal_data_in_the_text_is_told_where_it_was_not_masked(tmp_path: Path) -> None:

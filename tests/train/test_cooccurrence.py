@@ -84,13 +84,10 @@ def test_a_text_is_read_in_parts_and_a_long_one_evenly(
 ) -> None:
     stream = text_of(tmp_path)
     whole = cooccurrence._counts(stream)
-    monkeypatch.setattr(cooccurrence, "_AT_ONCE", 1_000)
+    monkeypatch.setattr(cooccurrence, "_PART_TOKENS", 1_000)
     parts = cooccurrence._counts(stream)
     assert len(stream) % 1_000
     assert 0.97 < parts.sum() / whole.sum() < 1.0  # but for pairs over the ends of parts
-    some = cooccurrence._parts(len(stream), most=6_000)
-    assert len(some) == 6
-    assert (some[0], some[-1]) == ((0, 1_000), (len(stream) - 1_000, 1_000))
     share = cooccurrence._counts(stream, most_tokens=6_000).sum() / parts.sum()
     assert share == pytest.approx(6_000 / len(stream), rel=0.05)
 

@@ -19,10 +19,12 @@ def interval(found: NDArray[np.float64], *, seed: int = 0) -> tuple[float, float
     Source:
         Koehn 2004, Statistical significance tests for machine translation evaluation, section 3.
     """
-    units = found.shape[1]
-    draws = np.random.default_rng(seed).integers(units, size=(_RESAMPLES, units))
-    counted, total = np.stack([one[draws].sum(1) for one in found], 1).T
-    means = (counted / np.maximum(total, 1)).mean(0)
+    units, draw = found.shape[1], np.random.default_rng(seed)
+    flat = found.swapaxes(0, 1).reshape(units, -1)
+    drawn = (draw.integers(units, size=units) for _ in range(_RESAMPLES))
+    sums = np.stack([np.bincount(some, minlength=units) @ flat for some in drawn])
+    counted, total = np.moveaxis(sums.reshape(_RESAMPLES, -1, 2), -1, 0)
+    means = (counted / np.maximum(total, 1)).mean(1)
     edges = (1 - _LEVEL) / 2
     low, high = np.quantile(means, [edges, 1 - edges])
     return float(low), float(high)

@@ -14,9 +14,11 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from filiberto.console import Advance
-from filiberto.evaluate.bits import windows
+from filiberto.evaluate.bits import Window, windows
+from filiberto.evaluate.bootstrap import interval
 from filiberto.evaluate.model import Reader
 
 NUM_BINS = 10
@@ -26,7 +28,7 @@ _WINDOWS_AT_ONCE = 16  # all scores of the vocabulary are in memory for so many
 
 
 class Calibration:
-    """Counts by how sure the model was of its first guess.
+    """Counts by how sure the model was of its first guess, and by document.
 
     Source:
         Guo et al. 2017, arXiv:1706.04599, section 2 (expected calibration error).
@@ -36,12 +38,15 @@ class Calibration:
         self._count = np.zeros(NUM_BINS, np.int64)
         self._right = np.zeros(NUM_BINS, np.int64)
         self._confidence = np.zeros(NUM_BINS)
-        self._among_top = 0
+        self._documents: dict[str, NDArray[np.float64]] = {}
 
-    def add(self, confidence: np.ndarray, right: np.ndarray, among_top: np.ndarray) -> None:
+    def add(
+        self, document: str, confidence: np.ndarray, right: np.ndarray, among_top: np.ndarray
+    ) -> None:
         """Count guesses.
 
         Args:
+            document: id of the tokens' document.
             confidence: `[tokens]`, probability of the first guess.
             right: whether it is the hidden token.
             among_top: whether that is among the first five.
@@ -50,20 +55,31 @@ class Calibration:
         self._count += np.bincount(bins, minlength=NUM_BINS)
         self._right += np.bincount(bins[right], minlength=NUM_BINS)
         self._confidence += np.bincount(bins, weights=confidence, minlength=NUM_BINS)
-        self._among_top += int(among_top.sum())
+        found = self._documents.setdefault(document, np.zeros(3))
+        found += right.sum(), among_top.sum(), len(right)
 
     def facts(self) -> dict[str, Any]:
-        """`token_accuracy` and `calibration`, as metrics.json has them."""
-        total = max(1, int(self._count.sum()))
+        """`token_accuracy`, `calibration` and `intervals`, as metrics.json has them.
+
+        The 95 % intervals of the accuracies are by resampled documents; fewer than two have none.
+        The error has none: it is a sum of absolute values, which resampling makes larger.
+        """
+        documents = np.array([np.zeros(3), *self._documents.values()])
+        right, among_top, total = documents.sum(0)
+        shares = {
+            name: interval(documents[None, 1:, [column, 2]])
+            for column, name in enumerate(("top1", "top5"))
+            if len(self._documents) > 1
+        }
         filled = self._count > 0
         accuracy = self._right[filled] / self._count[filled]
         confidence = self._confidence[filled] / self._count[filled]
-        error = np.abs(accuracy - confidence) @ self._count[filled] / total
+        error = np.abs(accuracy - confidence) @ self._count[filled] / max(1, total)
         return {
             "token_accuracy": {
-                "top1": int(self._right.sum()) / total,
-                "top5": self._among_top / total,
-                "tokens": int(self._count.sum()),
+                "top1": float(right / max(1, total)),
+                "top5": float(among_top / max(1, total)),
+                "tokens": int(total),
             },
             "calibration": {
                 "expected_error": float(error),
@@ -72,6 +88,7 @@ class Calibration:
                     for c, a, n in zip(confidence, accuracy, self._count[filled], strict=True)
                 ],
             },
+            "intervals": shares,
         }
 
 
@@ -89,7 +106,7 @@ def calibration(
         See `Calibration.facts`.
     """
     found = Calibration()
-    rows: list[tuple[list[int], list[int]]] = []
+    rows: list[tuple[Window, list[int]]] = []
     for document, text in documents:
         begin = 0
         for window in windows(reader, document, text, share=0.0):
@@ -100,7 +117,7 @@ def calibration(
             ]
             begin += len(window.ids)
             if places:
-                rows.append((window.ids, places))
+                rows.append((window, places))
             if len(rows) == _WINDOWS_AT_ONCE:
                 _guess(reader, rows, found)
                 rows = []
@@ -115,18 +132,18 @@ def _is_hidden(document: str, place: int) -> bool:
     return int.from_bytes(digest, "little") < _HIDDEN_SHARE * 2**64
 
 
-def _guess(reader: Reader, rows: list[tuple[list[int], list[int]]], found: Calibration) -> None:
+def _guess(reader: Reader, rows: list[tuple[Window, list[int]]], found: Calibration) -> None:
     mask = reader.special_ids["<mask>"]
     hidden = [
-        [mask if place in chosen else token for place, token in enumerate(ids)]
-        for ids, places in rows
+        [mask if place in chosen else token for place, token in enumerate(window.ids)]
+        for window, places in rows
         for chosen in (set(places),)
     ]
     scores = reader.log_probabilities(hidden, [places for _, places in rows])
-    for (ids, places), row in zip(rows, scores, strict=True):
+    for (window, places), row in zip(rows, scores, strict=True):
         best = row.topk(min(_TOP, row.shape[-1]))
         guesses = best.indices.numpy()
-        truth = np.array([ids[place] for place in places])
+        truth = np.array([window.ids[place] for place in places])
         hits = guesses == truth[:, None]
         confidence = best.values[:, 0].exp().numpy().clip(0.0, 1.0)
-        found.add(confidence, hits[:, 0], hits.any(1))
+        found.add(window.document, confidence, hits[:, 0], hits.any(1))

@@ -6,6 +6,7 @@ model/, corpus/, other folders -> material -> figures of each, probes of all -> 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -15,19 +16,23 @@ import torch
 from filiberto import initial
 from filiberto.console import say
 from filiberto.corpus import reading
+from filiberto.errors import StateError
 from filiberto.evaluate.bits import WORD
 from filiberto.evaluate.contest import contest, tasks_of
 from filiberto.evaluate.inputs import Inputs
 from filiberto.evaluate.kept import FOLDER as KEPT
 from filiberto.evaluate.kept import digest_of, kept
-from filiberto.evaluate.measure import Material, figures, word_frequencies
+from filiberto.evaluate.measure import Material, figures, guesses, word_frequencies
 from filiberto.evaluate.model import Reader, load_reader
 from filiberto.evaluate.probes import Contestant
+from filiberto.evaluate.results import UNIGRAM
+from filiberto.evaluate.unigram import unigram_reader
 from filiberto.runfolder import manifest, safeio
+from filiberto.tokens.stream import TokenStream, open_stream
 from filiberto.train import hardware
 
 # Raised when figures of the same model and text come to be others, or more.
-_VERSION = 3
+_VERSION = 4
 
 # Of the training text, for how frequent a word is.
 _COUNTED_BYTES = 32 << 20
@@ -49,18 +54,26 @@ def metrics_of(run: Path, asked: Inputs, *, force: bool) -> dict[str, Any]:
     material = _material(run, asked)
     own = asked.config.model is None
 
+    follows = {
+        **asked.measured,
+        "version": _VERSION,
+        "corpus": asked.inputs["corpus"],
+        "apart": own,
+    }
+
     def measured(folder: Path) -> dict[str, Any]:
-        follows = {
-            **asked.measured,
-            "version": _VERSION,
-            "corpus": asked.inputs["corpus"],
-            "apart": own,
-            "model": digest_of(folder),
-        }
-        return kept(run, follows, lambda: figures(_open(folder), material))
+        key = {**follows, "model": digest_of(folder)}
+        return kept(run, key, lambda: figures(_open(folder), material))
 
     trained = _trained(run) if own else {}
     metrics = {"name": asked.name, **trained, **measured(asked.model)}
+    if own and (stream := _tokens_of(run)):
+        key = {
+            **follows,
+            "tokenizer": digest_of(asked.model, weights=False),
+            "unigrams": manifest.require(run, "tokens").content,
+        }
+        metrics["unigram"] = kept(run, key, lambda: _unigram(run, stream, material))
     if own and initial.of(run):
         metrics["before"] = measured(run / initial.INITIAL)
     for other, folder in asked.others:
@@ -98,6 +111,20 @@ def _material(run: Path, asked: Inputs) -> Material:
         likelihood_words=asked.config.likelihood_words,
         per_million=per_million,
     )
+
+
+def _tokens_of(run: Path) -> TokenStream | None:
+    """The tokens that the run's model has read; None where they are gone, or others are there."""
+    with suppress(StateError):
+        tokens = manifest.read(run / "tokens")
+        if tokens and tokens.content == manifest.require(run, "model").inputs["tokens"]:
+            return open_stream(run / "tokens", split="train")
+    return None
+
+
+def _unigram(run: Path, stream: TokenStream, material: Material) -> dict[str, Any]:
+    say(f"beside it the {UNIGRAM}")
+    return guesses(unigram_reader(load_reader(run), stream), material)
 
 
 def _open(place: Path) -> Reader:

@@ -56,29 +56,10 @@ class Material:
 
 def figures(reader: Reader, material: Material) -> dict[str, Any]:
     """Measure a model; absent keys were not measured."""
-    documents = material.documents
-    total = sum(len(text.encode()) for _, text in documents)
-    with progress("evaluate", total=total, unit="bytes") as advance:
-        score = bits_per_byte(
-            reader,
-            documents,
-            share=material.word_share,
-            advance=advance,
-            groups_of=_groups(material.per_million),
-        )
-    found: dict[str, Any] = {
-        **_facts(score),
-        "intervals": score.intervals,
-        "word_bytes": score.num_bytes,
-        "evaluated_bytes": total,
-        "evaluated_documents": len(documents),
-        **{kind: _table(kind, groups) for kind, groups in score.groups.items()},
-    }
-    with progress("calibration", total=total, unit="bytes") as advance:
-        found |= calibration(reader, documents, advance=advance)
+    found = guesses(reader, material)
     with progress("likelihood", total=material.likelihood_words, unit="words") as advance:
         likelihood = pseudo_likelihood(
-            reader, documents, max_words=material.likelihood_words, advance=advance
+            reader, material.documents, max_words=material.likelihood_words, advance=advance
         )
     found |= {"pseudo_likelihood": likelihood} if likelihood else {}
     found["prompts"] = answer_prompts(reader, list(material.prompts))
@@ -89,6 +70,31 @@ def figures(reader: Reader, material: Material) -> dict[str, Any]:
     if material.choices:
         found["choices"] = _choose(reader, material.choices)
     return found
+
+
+def guesses(reader: Reader, material: Material) -> dict[str, Any]:
+    """How well hidden words and tokens of the documents are guessed."""
+    documents = material.documents
+    total = sum(len(text.encode()) for _, text in documents)
+    with progress("evaluate", total=total, unit="bytes") as advance:
+        score = bits_per_byte(
+            reader,
+            documents,
+            share=material.word_share,
+            advance=advance,
+            groups_of=_groups(material.per_million),
+        )
+    with progress("calibration", total=total, unit="bytes") as advance:
+        tokens = calibration(reader, documents, advance=advance)
+    return {
+        **_facts(score),
+        **tokens,
+        "intervals": score.intervals | tokens["intervals"],
+        "word_bytes": score.num_bytes,
+        "evaluated_bytes": total,
+        "evaluated_documents": len(documents),
+        **{kind: _table(kind, groups) for kind, groups in score.groups.items()},
+    }
 
 
 def word_frequencies(words: Iterable[str], texts: Iterable[str]) -> dict[str, float]:

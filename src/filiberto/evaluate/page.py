@@ -43,6 +43,7 @@ def page(run: Path | None, metrics: dict[str, Any]) -> str:
     history = of(run)
     plan = metrics.get("plan") or history.plan
     compared = results.models(metrics)
+    beside = results.baselines(metrics)
     return (
         _environment()
         .get_template("report.html.jinja")
@@ -53,7 +54,9 @@ def page(run: Path | None, metrics: dict[str, Any]) -> str:
             history=history,
             plan=plan,
             kinds=KINDS,
-            rows=results.rows(compared),
+            rows=results.rows(compared, beside),
+            beside=beside,
+            unigram_told=results.UNIGRAM_TOLD,
             before=_before(metrics),
             plots=[(plot, draw(plot)) for plot in curves(history)],
             reliability=_reliability(compared),

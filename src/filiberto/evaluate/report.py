@@ -14,6 +14,7 @@ def summary_text(metrics: dict[str, Any]) -> str:
     """The report as plain lines: the figures, what they mean, the prompts."""
     lines = [
         *_word_lines(metrics),
+        *_unigram_lines(metrics.get("unigram")),
         *_before_lines(metrics),
         *_against_lines(metrics.get("against", [])),
     ]
@@ -42,6 +43,16 @@ def summary_text(metrics: dict[str, Any]) -> str:
         named = ", ".join(f"{name} ({licence})" for name, licence in published)
         lines += ["", f"published data: {named}"]
     return "\n".join(lines)
+
+
+def _unigram_lines(unigram: dict[str, Any] | None) -> list[str]:
+    if unigram is None or unigram["bits_per_byte"] is None:
+        return []
+    return [
+        f"unigram model        {unigram['bits_per_byte']:.3f} bits per byte, "
+        f"{100 * unigram['word_accuracy']:.1f} % of words right   (tokens guessed by how frequent "
+        "they are in the training text)"
+    ]
 
 
 def _before_lines(metrics: dict[str, Any]) -> list[str]:

@@ -13,6 +13,12 @@ from filiberto.evaluate.history import bare
 
 Model = dict[str, Any]
 
+UNIGRAM = "unigram model"
+UNIGRAM_TOLD = (
+    "The unigram model guesses each token by its share of the training text (add-one smoothed), "
+    "whatever stands around it."
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Measure:
@@ -63,16 +69,23 @@ def models(metrics: Model) -> list[Model]:
     return [{**model, "name": bare(str(model.get("name", "")))} for model in found]
 
 
-def rows(compared: Sequence[Model]) -> list[Row]:
-    """Every measure that any of the models has."""
-    made = (row(measure, compared) for measure in MEASURES)
+def baselines(metrics: Model) -> list[Model]:
+    """What the models are shown beside: the unigram model, where the run has its tokens."""
+    found = metrics.get("unigram")
+    return [{**found, "name": UNIGRAM}] if found else []
+
+
+def rows(compared: Sequence[Model], beside: Sequence[Model] = ()) -> list[Row]:
+    """Every measure that a model or baseline has."""
+    made = (row(measure, compared, beside) for measure in MEASURES)
     return [one for one in made if any(cell.value is not None for cell in one.cells)]
 
 
-def row(measure: Measure, compared: Sequence[Model]) -> Row:
-    """A measure of some models; the best is marked where they can be compared by it."""
-    values = [measure.value(model) for model in compared]
-    known = [value for value in values if value is not None]
+def row(measure: Measure, compared: Sequence[Model], beside: Sequence[Model] = ()) -> Row:
+    """A measure of some models, the best marked where they can be compared; then of baselines."""
+    every = [*compared, *beside]
+    values = [measure.value(model) for model in every]
+    known = [value for value in values[: len(compared)] if value is not None]
     comparable = len(set(known)) > 1 and not measure.by_token
     best = (max if measure.better == "high" else min)(known) if comparable else None
     cells = [
@@ -80,9 +93,9 @@ def row(measure: Measure, compared: Sequence[Model]) -> Row:
             value=value,
             text=shown(value, measure),
             spread=_spread(measure, model),
-            best=best is not None and value == best,
+            best=best is not None and value == best and number < len(compared),
         )
-        for value, model in zip(values, compared, strict=True)
+        for number, (value, model) in enumerate(zip(values, every, strict=True))
     ]
     return Row(measure=measure, cells=cells)
 
@@ -208,12 +221,14 @@ MEASURES = (
         note="at the first guess",
         value=_of("token_accuracy", "top1"),
         by_token=True,
+        spread=_interval("intervals", "top1"),
     ),
     Measure(
         name="Among the first five, %",
         note="single tokens",
         value=_of("token_accuracy", "top5"),
         by_token=True,
+        spread=_interval("intervals", "top5"),
     ),
     Measure(
         name="Calibration error, %",

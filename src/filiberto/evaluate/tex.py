@@ -58,9 +58,10 @@ def table(metrics: dict[str, Any]) -> str:
     Of probes the mean of the seeds and the 95 % interval.
     """
     compared = results.models(metrics)
-    measured = [row for row in results.rows(compared) if not row.measure.by_token]
+    beside = results.baselines(metrics)
+    measured = [row for row in results.rows(compared, beside) if not row.measure.by_token]
     probes = metrics.get("probes") or []
-    names = [model["name"] for model in compared]
+    names = [model["name"] for model in (*compared, *beside)]
     rows = []
     for number, name in enumerate(names):
         cells = [_strong(row.cells[number].text, row.cells[number].best) for row in measured]
@@ -98,6 +99,8 @@ def _sentences(metrics: dict[str, Any], history: History) -> Iterator[str]:
         f"Bits per byte are those of {metrics['words']:,} words of {text}, each hidden "
         "whole and scored from left to right~\\cite{kauf2023scoring}."
     )
+    if metrics.get("unigram"):
+        yield results.UNIGRAM_TOLD
     if metrics.get("pseudo_likelihood"):
         yield (
             "Pseudo-log-likelihood~\\cite{salazar2020scoring} is of "

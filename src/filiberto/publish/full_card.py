@@ -224,18 +224,20 @@ def _results(metrics: dict[str, Any], history: History, *, name: str) -> Iterato
     if metrics.get("before"):
         began = history.began_from or "the model"
         compared.append({**metrics["before"], "name": f"{began} before the training"})
+    beside = results.baselines(metrics)
     rows = [
         (
             row.measure.name + (f" ({row.measure.note})" if row.measure.note else ""),
             *(_figure(cell) for cell in row.cells),
         )
-        for row in results.rows(compared)
+        for row in results.rows(compared, beside)
     ]
     if rows:
-        yield _table(["", *(_inline(model["name"]) for model in compared)], rows)
+        yield _table(["", *(_inline(model["name"]) for model in (*compared, *beside))], rows)
         yield (
             "On text kept apart from training. Bits per byte compare models of any vocabulary, "
             "lower is better; figures of single tokens compare models of one vocabulary only."
+            + (f" {results.UNIGRAM_TOLD}" if beside else "")
         )
     for data, group in groupby(metrics.get("probes") or [], key=lambda entry: entry["data"]):
         entries = list(group)

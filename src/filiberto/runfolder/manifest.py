@@ -22,7 +22,7 @@ from filiberto.runfolder import safeio
 MANIFEST = "manifest.json"
 
 # Raised when a stage comes to make other files from the same settings and inputs.
-_FORMATS = {"corpus": 2, "tokenizer": 2, "tokens": 2, "train": 1, "evaluate": 3}
+_FORMATS = {"corpus": 2, "tokenizer": 2, "tokens": 2, "train": 1, "evaluate": 4}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -68,6 +69,40 @@ class TokenStream:
             found[mine] = self._shards[index].rows(offsets, length)
         for row in np.flatnonzero(~inside):  # over the end of a shard
             found[row] = self.read(int(starts[row]), length)
+        return found
+
+    def parts(self, *, most: int, length: int) -> list[tuple[int, int]]:
+        """Where parts begin and how long they are.
+
+        A corpus lies source after source, so those of a long one lie evenly in it.
+
+        Args:
+            most: ids of all parts together.
+            length: of a part.
+        """
+        if len(self) <= most:
+            starts = range(0, len(self), length)
+            return [(start, min(length, len(self) - start)) for start in starts]
+        one = min(length, most)
+        begins = np.linspace(0, len(self) - one, most // one).astype(int)
+        return [(start, one) for start in begins.tolist()]
+
+    def counts(
+        self, parts: Iterable[tuple[int, int]], *, advance: Callable[[int], object] = lambda n: None
+    ) -> NDArray[np.int64]:
+        """How often each id stands in some parts, `[vocab]`.
+
+        Args:
+            parts: as `parts` gives them.
+            advance: told the ids that are read.
+
+        Raises:
+            StateError: a shard is damaged where it is read.
+        """
+        found = np.zeros(self.header["vocab_size"], np.int64)
+        for start, length in parts:
+            found += np.bincount(self.read(start, length), minlength=len(found))
+            advance(length)
         return found
 
 

@@ -48,8 +48,8 @@ OVERSAMPLED = 64
 """Directions that are factorised beside those that are kept."""
 
 _SMOOTHING = 0.75  # the power of how frequent a context is
-_AT_ONCE = 1_000_000
 _ITERATIONS = 3
+_PART_TOKENS = 1_000_000
 
 
 @torch.no_grad()
@@ -143,13 +143,10 @@ def _counts(stream: TokenStream, *, most_tokens: int = MOST_TOKENS) -> Tensor:
     """`[vocab, places, contexts]`, how often the most frequent tokens are in places of each."""
     vocab_size = stream.header["vocab_size"]
     special_ids = list(stream.header["special_ids"].values())
-    parts = _parts(len(stream), most=most_tokens)
+    parts = stream.parts(most=most_tokens, length=_PART_TOKENS)
     total = 2 * sum(length for _, length in parts)
     with progress("embeddings", total=total, unit="tokens") as advance:
-        frequency = np.zeros(vocab_size, np.int64)
-        for start, length in parts:
-            frequency += np.bincount(stream.read(start, length), minlength=vocab_size)
-            advance(length)
+        frequency = stream.counts(parts, advance=advance)
         frequency[special_ids] = 0
         contexts = np.argsort(-frequency, kind="stable")[:CONTEXTS]
         contexts = contexts[frequency[contexts] > 0]
@@ -165,15 +162,6 @@ def _counts(stream: TokenStream, *, most_tokens: int = MOST_TOKENS) -> Tensor:
     table = counts.view(vocab_size, PLACES, len(contexts))
     table[special_ids] = 0
     return table
-
-
-def _parts(length: int, *, most: int) -> list[tuple[int, int]]:
-    """Where parts of a text begin and how long they are: all of it, or evenly from all of it."""
-    if length <= most:
-        return [(start, min(_AT_ONCE, length - start)) for start in range(0, length, _AT_ONCE)]
-    one = min(_AT_ONCE, most)
-    starts = np.linspace(0, length - one, most // one).astype(int)
-    return [(start, one) for start in starts.tolist()]
 
 
 def _add(

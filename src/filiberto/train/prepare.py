@@ -36,7 +36,7 @@ _DELETE = "delete it and run again"
 _MEASURE_SECONDS, _GLANCE_SECONDS = 5.0, 1.0
 
 # Of a split, for how frequent a token is.
-_COUNTED_TOKENS, _AT_ONCE = 8_000_000, 8_192
+_COUNTED_TOKENS, _PART_TOKENS = 8_000_000, 8_192
 
 
 def prepared(
@@ -185,13 +185,8 @@ def unigram_loss(run: Path) -> float:
     counts = []
     for split in ("train", "validation"):
         stream = open_stream(run / "tokens", split=split)
-        length = len(stream)
-        if length > _COUNTED_TOKENS:  # evenly from all of it: a corpus lies source after source
-            places = np.linspace(0, length, _COUNTED_TOKENS // _AT_ONCE, endpoint=False)
-            ids = np.concatenate([stream.read(int(place), _AT_ONCE) for place in places])
-        else:
-            ids = stream.read(0, length)
-        found = np.bincount(ids, minlength=stream.header["vocab_size"]).astype(float)
+        parts = stream.parts(most=_COUNTED_TOKENS, length=_PART_TOKENS)
+        found = stream.counts(parts).astype(float)
         found[list(stream.header["special_ids"].values())] = 0
         counts.append(found)
     train, validation = counts
