@@ -70,10 +70,6 @@ PEAK_LR = {"tiny": 3e-3, "mini": 2e-3, "small": 1.4e-3}
 CANDIDATES: dict[str, dict[str, Any]] = {
     "base": {},
     "random embeddings": {"settings": {"embeddings": "random"}},
-    **{
-        f"random embeddings, AdamW {rate}": {"settings": {"embeddings": "random", "peak_lr": rate}}
-        for rate in (7.5e-4, 1.5e-3)
-    },
     **{f"embeddings of {rms}": {"embedding_rms": rms} for rms in (0.02, 0.05, 0.2)},
     **{f"Muon {rate}": {"settings": {"muon_lr": rate}} for rate in (0.005, 0.01, 0.04)},
     **{

@@ -29,7 +29,7 @@ from filiberto.runfolder import safeio
 from filiberto.train import hardware
 from filiberto.train.cooccurrence import give_embeddings
 from filiberto.train.job import new_job
-from filiberto.train.optim import Rates
+from filiberto.train.rates import Rates
 
 MODELS = ("trained", "random", "embedded")
 

@@ -22,6 +22,8 @@ Size = Literal["tiny", "mini", "small", "medium", "base", "large"]
 
 Architecture = Literal["roberta", "modernbert"]
 
+Embeddings = Literal["cooccurrence", "random"]
+
 Auto = Literal["auto"]
 
 Tracker = Literal["wandb", "trackio"]
@@ -124,7 +126,7 @@ class TrainConfig:
     architecture: Architecture = "modernbert"
     """The model's kind: 'modernbert' (rotary positions, gates, most layers see a window of 129
     tokens), which learns far faster from little text, or 'roberta' as in the article."""
-    embeddings: Literal["cooccurrence", "random"] = "cooccurrence"
+    embeddings: Embeddings = "cooccurrence"
     """What a model that begins anew has for tokens before its first step: 'cooccurrence' puts those
     near each other that stand among the same others in the text, or 'random'."""
     row_length: int = 128
@@ -142,7 +144,8 @@ class TrainConfig:
     optimizer: Literal["adamw", "muon"] = "muon"
     """'muon' for the matrices of the layers and AdamW for the rest, or 'adamw' for all weights."""
     peak_lr: float | Auto = "auto"
-    """Highest learning rate of AdamW; 'auto' takes it from size and optimizer."""
+    """Highest learning rate of AdamW; 'auto' takes it from size, architecture,
+    optimizer and first embeddings."""
     muon_lr: float = 0.02
     """Highest learning rate of Muon."""
     warmup_share: float = 0.06

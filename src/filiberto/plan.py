@@ -114,7 +114,7 @@ def _place(recipe: Recipe, hardware: str | None) -> Place:
 def _plan(
     recipe: Recipe, run: Path | None, text: Text, *, seconds: float, place: Place
 ) -> tuple[Plan, Literal["measured", "estimate"]]:
-    from filiberto.train import flops, hardware, optim, plan, prepare
+    from filiberto.train import flops, hardware, plan, prepare, rates
     from filiberto.train.job import new_job
     from filiberto.train.sizes import SIZES, nearest_size
 
@@ -149,7 +149,7 @@ def _plan(
         text_tokens=text.tokens,
         seconds=seconds,
         tokens_per_second=speed,
-        peak_lr=optim.peak_rates(settings, size=size).adamw,
+        peak_lr=rates.peak_rates(settings, size=size, given=given is not None).adamw,
         **where,
     )
     return made, "estimate"

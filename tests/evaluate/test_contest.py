@@ -15,7 +15,7 @@ from filiberto.evaluate.probes import Contestant, Row
 from filiberto.evaluate.tagging import TagTask
 from filiberto.evaluate.tasks import Probe
 from filiberto.train.hardware import Hardware
-from filiberto.train.optim import Rates
+from filiberto.train.rates import Rates
 
 
 def text(number: int) -> str:

@@ -9,7 +9,8 @@ from filiberto.config import TrainConfig
 from filiberto.errors import StateError
 from filiberto.train import checkpoint
 from filiberto.train.checkpoint import State
-from filiberto.train.optim import Rates, make_optimizers, set_rates
+from filiberto.train.optim import make_optimizers, set_rates
+from filiberto.train.rates import Rates
 from tests.train.conftest import model_of
 
 

@@ -55,6 +55,27 @@ def test_text_that_is_read_again_teaches_less_and_less() -> None:
     assert law.relative_loss("tiny", tokens=10) == 1.0
 
 
+@pytest.mark.parametrize(
+    ("changed", "fitted"),
+    [
+        ({}, True),
+        ({"embeddings": "random"}, True),
+        ({"peak_lr": 5e-4}, True),  # what it is by default
+        ({"peak_lr": 5e-4, "embeddings": "random"}, False),
+        ({"peak_lr": 2e-3}, False),
+        ({"muon_lr": 0.01}, False),
+        ({"mask_rate": 0.15}, False),
+    ],
+)
+def test_the_law_is_of_trainings_with_the_default_rates(
+    changed: dict[str, Any], fitted: bool
+) -> None:
+    settings = TrainConfig(**changed)
+    assert law.is_as_fitted(settings, size="mini", batch_tokens=law.BATCH_TOKENS) is fitted
+    assert not law.is_as_fitted(settings, size="3x96", batch_tokens=law.BATCH_TOKENS)
+    assert not law.is_as_fitted(settings, size="mini", batch_tokens=512)
+
+
 def test_memory_is_that_of_the_processes_that_were_measured() -> None:
     for row in json.loads((RESULTS / "memory.json").read_text()):
         about = {key: row[key] for key in ("architecture", "vocab_size")}

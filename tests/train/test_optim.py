@@ -1,10 +1,11 @@
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
-from filiberto.config import TrainConfig
+from filiberto.config import Embeddings, TrainConfig
 from filiberto.train.architecture import arithmetic_of
-from filiberto.train.optim import Rates, make_optimizers, peak_rates, set_rates
+from filiberto.train.optim import make_optimizers, set_rates
+from filiberto.train.rates import Rates, peak_rates
 from tests.train.conftest import model_of
 
 
@@ -48,6 +49,13 @@ def test_a_set_rate_beats_the_sizes_own() -> None:
     assert peak_rates(TrainConfig(optimizer="adamw"), size="base").adamw == 6e-4
 
 
-def test_adamw_goes_faster_beside_muon() -> None:
-    assert peak_rates(TrainConfig(optimizer="muon"), size="mini") == Rates(2e-3, 0.02)
-    assert peak_rates(TrainConfig(optimizer="adamw"), size="mini").adamw == 1e-3
+def test_beside_muon_embeddings_learn_by_what_they_begin_with() -> None:
+    assert peak_rates(TrainConfig(), size="mini") == Rates(5e-4, 0.02)
+    assert peak_rates(TrainConfig(), size="tiny") == Rates(1.5e-3, 0.02)
+    assert peak_rates(TrainConfig(embeddings="random"), size="mini") == Rates(2e-3, 0.02)
+    assert peak_rates(TrainConfig(), size="mini", given=True) == Rates(2e-3, 0.02)
+    roberta = TrainConfig(architecture="roberta")
+    assert peak_rates(roberta, size="mini") == Rates(2e-3, 0.02)
+    for embeddings in get_args(Embeddings):
+        alone = TrainConfig(optimizer="adamw", embeddings=embeddings)
+        assert peak_rates(alone, size="mini").adamw == 1e-3

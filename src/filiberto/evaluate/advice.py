@@ -130,7 +130,7 @@ def _is_as_fitted(plan: dict[str, Any], settings: TrainConfig | None) -> bool:
     batch_tokens = plan["batch_rows"] * plan["row_length"]
     if (plan.get("architecture", ""), plan["row_length"]) != (usual.architecture, usual.row_length):
         return False
-    return law.is_as_fitted(settings or usual, batch_tokens=batch_tokens)
+    return law.is_as_fitted(settings or usual, size=plan["size"], batch_tokens=batch_tokens)
 
 
 def _weights(size: Size, vocab_size: int) -> int:

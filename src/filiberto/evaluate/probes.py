@@ -22,7 +22,7 @@ from filiberto.evaluate.model import load_reader
 from filiberto.evaluate.tasks import Counts, Probe
 from filiberto.evaluate.tuning import RATES, Tuned, choose, counts, encode, fine_tune, scores
 from filiberto.train.hardware import Hardware
-from filiberto.train.optim import Rates
+from filiberto.train.rates import Rates
 
 SEEDS = (0, 1, 2)
 

@@ -14,7 +14,6 @@ def summary_text(metrics: dict[str, Any]) -> str:
     """The report as plain lines: the figures, what they mean, the prompts."""
     lines = [
         *_word_lines(metrics),
-        *_unigram_lines(metrics.get("unigram")),
         *_before_lines(metrics),
         *_against_lines(metrics.get("against", [])),
     ]
@@ -49,9 +48,8 @@ def _unigram_lines(unigram: dict[str, Any] | None) -> list[str]:
     if unigram is None or unigram["bits_per_byte"] is None:
         return []
     return [
-        f"unigram model        {unigram['bits_per_byte']:.3f} bits per byte, "
-        f"{100 * unigram['word_accuracy']:.1f} % of words right   (tokens guessed by how frequent "
-        "they are in the training text)"
+        f"unigram model        {unigram['bits_per_byte']:.3f}   (the same, each token guessed by "
+        "how frequent it is in the training text)"
     ]
 
 
@@ -119,6 +117,7 @@ def _word_lines(metrics: dict[str, Any]) -> list[str]:
     return [
         f"bits per byte        {metrics['bits_per_byte']:.3f}   (hidden words of {text}; "
         "comparable between tokenizers, lower is better)",
+        *_unigram_lines(metrics.get("unigram")),
         f"whole words right    {100 * metrics['word_accuracy']:.1f} %   "
         f"of {metrics['words']:,} hidden words, all tokens of a word hidden",
     ]

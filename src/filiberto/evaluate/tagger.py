@@ -31,7 +31,7 @@ from filiberto.evaluate.written import read_written
 from filiberto.publish.card import learning_rates, tagger_card
 from filiberto.runfolder import safeio
 from filiberto.train import hardware
-from filiberto.train.optim import Rates
+from filiberto.train.rates import Rates
 
 METRICS = "metrics.json"
 

@@ -28,7 +28,8 @@ from filiberto.evaluate.model import Reader
 from filiberto.evaluate.pretrained import new_parameters
 from filiberto.evaluate.tasks import Batch, Counts, Encoded, Task, padded
 from filiberto.train.hardware import DTYPES, Hardware
-from filiberto.train.optim import Rates, make_optimizers, set_rates
+from filiberto.train.optim import make_optimizers, set_rates
+from filiberto.train.rates import Rates
 
 RATES = (Rates(5e-5, muon=0), Rates(1e-3, muon=0), Rates(1e-3, muon=5e-3))
 """Tried: AdamW's for large and for small models, and Muon, which suits what Muon has trained."""

@@ -242,7 +242,9 @@ def _span(value: float, error: float, expected: Expected) -> str:
 
 def _expected(plan: Plan, text: Text, settings: TrainConfig) -> Expected | None:
     whole = text.unigram_loss
-    if whole is None or not law.is_as_fitted(settings, batch_tokens=plan.batch_tokens):
+    if whole is None or not law.is_as_fitted(
+        settings, size=plan.size, batch_tokens=plan.batch_tokens
+    ):
         return None
     if not law.is_measured(plan.size, tokens=plan.train_tokens):
         return None

@@ -19,7 +19,7 @@ from filiberto.errors import StateError, UsageError
 from filiberto.runfolder import safeio
 from filiberto.tokenizer import bpe
 from filiberto.tokens.stream import open_stream
-from filiberto.train import model, optim, plan
+from filiberto.train import model, optim, plan, rates
 from filiberto.train.architecture import architecture_of, arithmetic_of
 from filiberto.train.batch import BatchMaker, TokenBatch
 from filiberto.train.course import Course
@@ -115,16 +115,17 @@ def new_job(
     torch.nn.Module.to(network, machine.device)
     settings = replace(settings, architecture=architecture_of(network))
     shape = shape_of(network.config)
-    rates = optim.peak_rates(settings, size=nearest_size(shape)).lowered(slowed)
+    given = initial.of(run) is not None
+    peak = rates.peak_rates(settings, size=nearest_size(shape), given=given).lowered(slowed)
     draft = plan.make_plan(
         settings,
-        size=shape.name if initial.of(run) else size,
+        size=shape.name if given else size,
         shape=shape,
         vocab_size=network.config.vocab_size,
         text_tokens=len(streams["train"]),
         seconds=1.0,
         tokens_per_second=1.0,
-        peak_lr=rates.adamw,
+        peak_lr=peak.adamw,
         device=machine.device,
         precision=machine.precision,
     )
@@ -136,7 +137,7 @@ def new_job(
         optimizers=optim.make_optimizers(
             network,
             settings,
-            rates=rates,
+            rates=peak,
             muon_dtype=machine.muon_dtype,
         ),
         scaler=torch.amp.GradScaler(machine.device, enabled=machine.precision == "fp16"),

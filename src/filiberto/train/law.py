@@ -19,6 +19,7 @@ import math
 from typing import TypeGuard
 
 from filiberto.config import Size, TrainConfig
+from filiberto.train.rates import peak_rates
 from filiberto.train.sizes import SIZES, num_parameters
 
 # By `benchmarks/law.py`; a test holds them to its results.
@@ -35,10 +36,10 @@ used up."""
 
 BATCH_TOKENS = 4_096
 
-# Of the settings those that decide what a token teaches.
+# Of the settings those that decide what a token teaches, beside the rates.
 _LEARNING = (
-    *("architecture", "row_length", "mask_rate", "dropout", "optimizer", "peak_lr", "muon_lr"),
-    *("warmup_share", "decay_share", "weight_decay", "beta1", "beta2", "epsilon", "clip_norm"),
+    *("architecture", "row_length", "mask_rate", "dropout", "optimizer", "warmup_share"),
+    *("decay_share", "weight_decay", "beta1", "beta2", "epsilon", "clip_norm"),
 )
 
 MEASURED: dict[Size, tuple[float, float]] = {"tiny": (2e6, 66e6), "mini": (2e6, 18e6)}
@@ -67,11 +68,19 @@ def effective_tokens(tokens: float, *, text_tokens: float) -> float:
     return text_tokens * (1 + PASSES * (1 - math.exp(-again / PASSES)))
 
 
-def is_as_fitted(settings: TrainConfig, *, batch_tokens: int) -> bool:
-    """Whether a training learns by the settings that the law was fitted with, embeddings aside."""
-    usual = TrainConfig()
+def is_as_fitted(settings: TrainConfig, *, size: str, batch_tokens: int) -> bool:
+    """Whether a training learns as those that the law was fitted to, first embeddings aside.
+
+    Args:
+        settings: of the training; its rates are the default ones of its first embeddings.
+        size: of the model, a published one or another.
+        batch_tokens: of a step.
+    """
+    usual = TrainConfig(embeddings=settings.embeddings)
     same = all(getattr(settings, name) == getattr(usual, name) for name in _LEARNING)
-    return same and batch_tokens == BATCH_TOKENS
+    if not same or batch_tokens != BATCH_TOKENS or size not in SIZES:
+        return False
+    return peak_rates(settings, size=size) == peak_rates(usual, size=size)
 
 
 def is_measured(size: str, *, tokens: float) -> TypeGuard[Size]:

@@ -1,59 +1,18 @@
-"""The optimizers and their peak rates."""
+"""The optimizers."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from filiberto.config import Size, TrainConfig
+from filiberto.config import TrainConfig
 from filiberto.train.architecture import matrices
 from filiberto.train.muon import Muon
+from filiberto.train.rates import Rates
 
 if TYPE_CHECKING:
     from filiberto.train.architecture import MaskedLM
-
-# What a stuck training begins again with.
-_LOWERED = 0.25
-
-# Peak rates for AdamW, and how many times that beside Muon. Those of tiny and mini were used beside
-# Muon (docs/log.md), not compared with others on real text; base and large: Liu et al. 2019,
-# arXiv:1907.11692, table 9; the rest are guesses.
-_BESIDE_MUON = 2
-PEAK_LR: dict[Size, float] = {
-    "tiny": 1.5e-3,
-    "mini": 1e-3,
-    "small": 7e-4,
-    "medium": 6e-4,
-    "base": 6e-4,
-    "large": 4e-4,
-}
-
-
-@dataclass(frozen=True)
-class Rates:
-    """The highest learning rate of each optimizer."""
-
-    adamw: float
-    muon: float
-
-    def lowered(self, times: int) -> Rates:
-        """So many times to a quarter."""
-        return Rates(self.adamw * _LOWERED**times, self.muon * _LOWERED**times)
-
-
-def peak_rates(settings: TrainConfig, *, size: Size) -> Rates:
-    """As set, or the size's and the optimizer's, also for weights that were trained before.
-
-    Args:
-        settings: of the training.
-        size: a published one, or the nearest.
-    """
-    adamw = settings.peak_lr
-    if adamw == "auto":
-        adamw = PEAK_LR[size] * (_BESIDE_MUON if settings.optimizer == "muon" else 1)
-    return Rates(adamw, settings.muon_lr)
 
 
 def make_optimizers(
