@@ -72,7 +72,7 @@ def is_as_fitted(settings: TrainConfig, *, size: str, batch_tokens: int) -> bool
     """Whether a training learns as those that the law was fitted to, first embeddings aside.
 
     Args:
-        settings: of the training; its rates are the default ones of its first embeddings.
+        settings: of the training; as fitted are the default rates of its first embeddings.
         size: of the model, a published one or another.
         batch_tokens: of a step.
     """
